@@ -1,0 +1,1 @@
+//! What `redis-check-aof` says of a file, and what `--fix` does.

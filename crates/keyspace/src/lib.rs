@@ -1,0 +1,25 @@
+//! The keyspace: databases of keys and values, expiry, and the commands that work on nothing else.
+//!
+//! Deliberately absent: clients, files, configuration files, sockets, a clock. A command is called with its
+//! words, the time and a place for its reply ([`Call`]); what it did to the data, and in which form it must be
+//! written to the append-only file, comes back as [`Effects`].
+//!
+//! [`COMMANDS`] is the one table of commands, those of the server included: `engine` provides the handlers of
+//! the rows marked [`Handler::Server`].
+
+mod call;
+mod object;
+mod store;
+mod table;
+
+pub mod commands;
+pub mod glob;
+pub mod number;
+
+pub use call::{Call, Effects, EventClass, Origin, Propagated};
+pub use object::{FrozenObject, Object, OwnedValue};
+pub use store::{Database, Keyspace, Settings};
+pub use table::{
+    COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, ServerCommand, arity_error, lookup, lookup_subcommand,
+    unknown_command_error,
+};

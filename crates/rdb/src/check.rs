@@ -1,0 +1,1 @@
+//! What `redis-check-rdb` says of a file.

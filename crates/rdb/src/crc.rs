@@ -1,0 +1,1 @@
+//! CRC-64 (Jones), the checksum of RDB files.

@@ -1,0 +1,15 @@
+//! RESP, the Redis serialization protocol: requests in, replies out.
+//!
+//! Deliberately absent: sockets, clients, commands. [`RequestParser`] turns bytes into [`Args`] without
+//! copying them; [`Reply`] appends encoded values to one growing buffer. Both work on whatever part of a
+//! stream has arrived.
+//!
+//! The same request form is what an append-only file holds, so `aof` reads with this parser too.
+
+mod args;
+mod reply;
+mod request;
+
+pub use args::{Args, ArgsBuf};
+pub use reply::{DeferredLen, Protocol, Reply};
+pub use request::{Limits, ProtocolError, RequestParser, append_request, split_words};
