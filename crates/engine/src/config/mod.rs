@@ -1,0 +1,159 @@
+//! The configuration: typed values, and one table row per parameter.
+//!
+//! [`Config`] is what the engine reads. [`PARAMETERS`] says, for each parameter of `redis.conf`, its name, kind, default,
+//! limits, whether it may change at run time, and its help; parsing, CONFIG GET, SET and REWRITE, and the page's editor
+//! all derive from it.
+
+/// When the append-only file is synced: `appendfsync`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FsyncPolicy {
+    /// Before a write is acknowledged.
+    Always,
+    /// About once a second.
+    #[default]
+    EverySec,
+    /// When the operating system likes.
+    No,
+}
+
+/// One save point: `save <seconds> <changes>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavePoint {
+    /// More than this long since the last save, in seconds.
+    pub seconds: u64,
+    /// At least this many changes since.
+    pub changes: u64,
+}
+
+/// The values in force. Field names are the parameters' names, units added where a name has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the parameter of the same name; its help is in PARAMETERS")]
+pub struct Config {
+    // Network; the native server obeys them.
+    pub bind: Vec<String>,
+    pub port: u16,
+    pub unixsocket: String,
+    pub unixsocketperm: u32,
+    pub tcp_backlog: u32,
+    pub tcp_keepalive_s: u32,
+    pub timeout_s: u32,
+    pub maxclients: u32,
+    pub protected_mode: bool,
+    // Process; the native server obeys them.
+    pub daemonize: bool,
+    pub pidfile: String,
+    pub logfile: String,
+    pub loglevel: crate::Level,
+    pub always_show_logo: bool,
+    pub shutdown_timeout_s: u32,
+    // Data.
+    pub databases: usize,
+    pub hz: u32,
+    pub dynamic_hz: bool,
+    pub active_expire_effort: u32,
+    pub lazyfree_lazy_expire: bool,
+    pub lazyfree_lazy_eviction: bool,
+    pub lazyfree_lazy_server_del: bool,
+    pub lazyfree_lazy_user_del: bool,
+    pub lazyfree_lazy_user_flush: bool,
+    pub maxmemory_bytes: u64,
+    pub maxmemory_policy: String,
+    pub proto_max_bulk_len: u64,
+    pub client_query_buffer_limit: u64,
+    pub requirepass: String,
+    pub enable_debug_command: String,
+    // RDB.
+    pub dir: String,
+    pub dbfilename: String,
+    pub save: Vec<SavePoint>,
+    pub stop_writes_on_bgsave_error: bool,
+    pub rdbcompression: bool,
+    pub rdbchecksum: bool,
+    pub rdb_save_incremental_fsync: bool,
+    pub rdb_del_sync_files: bool,
+    // AOF.
+    pub appendonly: bool,
+    pub appendfilename: String,
+    pub appenddirname: String,
+    pub appendfsync: FsyncPolicy,
+    pub no_appendfsync_on_rewrite: bool,
+    pub auto_aof_rewrite_percentage: u32,
+    pub auto_aof_rewrite_min_size_bytes: u64,
+    pub aof_load_truncated: bool,
+    pub aof_use_rdb_preamble: bool,
+    pub aof_timestamp_enabled: bool,
+    pub aof_rewrite_incremental_fsync: bool,
+    pub aof_disable_auto_gc: bool,
+    /// Lastsave's own: brings Redis's original behaviour back where we differ on purpose.
+    pub redis_faithful: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: vec!["*".into(), "-::*".into()],
+            port: 6379,
+            unixsocket: String::new(),
+            unixsocketperm: 0,
+            tcp_backlog: 511,
+            tcp_keepalive_s: 300,
+            timeout_s: 0,
+            maxclients: 10_000,
+            protected_mode: true,
+            daemonize: false,
+            pidfile: String::new(),
+            logfile: String::new(),
+            loglevel: crate::Level::Notice,
+            always_show_logo: false,
+            shutdown_timeout_s: 10,
+            databases: 16,
+            hz: 10,
+            dynamic_hz: true,
+            active_expire_effort: 1,
+            lazyfree_lazy_expire: false,
+            lazyfree_lazy_eviction: false,
+            lazyfree_lazy_server_del: false,
+            lazyfree_lazy_user_del: false,
+            lazyfree_lazy_user_flush: false,
+            maxmemory_bytes: 0,
+            maxmemory_policy: "noeviction".into(),
+            proto_max_bulk_len: 512 << 20,
+            client_query_buffer_limit: 1 << 30,
+            requirepass: String::new(),
+            enable_debug_command: "no".into(),
+            dir: ".".into(),
+            dbfilename: "dump.rdb".into(),
+            save: vec![
+                SavePoint { seconds: 3600, changes: 1 },
+                SavePoint { seconds: 300, changes: 100 },
+                SavePoint { seconds: 60, changes: 10_000 },
+            ],
+            stop_writes_on_bgsave_error: true,
+            rdbcompression: true,
+            rdbchecksum: true,
+            rdb_save_incremental_fsync: true,
+            rdb_del_sync_files: false,
+            appendonly: false,
+            appendfilename: "appendonly.aof".into(),
+            appenddirname: "appendonlydir".into(),
+            appendfsync: FsyncPolicy::EverySec,
+            no_appendfsync_on_rewrite: false,
+            auto_aof_rewrite_percentage: 100,
+            auto_aof_rewrite_min_size_bytes: 64 << 20,
+            aof_load_truncated: true,
+            aof_use_rdb_preamble: true,
+            aof_timestamp_enabled: false,
+            aof_rewrite_incremental_fsync: true,
+            aof_disable_auto_gc: false,
+            redis_faithful: false,
+        }
+    }
+}
+
+mod file;
+mod rewrite;
+mod table;
+
+pub use file::{ConfigError, parse_args, parse_file};
+pub use rewrite::rewrite;
+pub use table::{Flags, Kind, PARAMETERS, Parameter, SetError, get, parameter, set};

@@ -1,0 +1,335 @@
+//! Work that is done elsewhere: syncing, writing snapshots, unlinking.
+//!
+//! A job is a value with no tie to the engine: the native server carries it out on a thread, the simulated world in
+//! slices of its own time. Either way a crash may land between any two of its steps.
+
+use lastsave_aof::SyncTicket;
+use lastsave_dict::{Chunk, Record, ValueRef};
+use lastsave_keyspace::FrozenObject;
+use lastsave_rdb::{Aux, Encoder, EncoderOptions};
+use lastsave_resp::{ArgsBuf, append_request};
+use lastsave_vfs::{Error, FileId, OpenMode, Result, SyncKind, Vfs};
+
+/// A job, named by the engine. Numbers rise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+/// What kind of snapshot a job writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobKind {
+    /// BGSAVE: the RDB file.
+    Save,
+    /// BGREWRITEAOF: a base file.
+    Rewrite,
+}
+
+/// Work for the driver.
+#[derive(Debug)]
+pub enum Job {
+    /// Sync a file of the append-only log: `vfs.sync(ticket.file, SyncKind::Data)`.
+    SyncAof(SyncTicket),
+    /// Write a snapshot: [`SnapshotWriter::step`] until it is done, with the parts that follow by
+    /// [`crate::Output::FeedJob`].
+    Snapshot(SnapshotWriter),
+    /// Unlink these files; errors are of no consequence.
+    Unlink(Vec<String>),
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobOutcome {
+    /// It did what it should. A snapshot's size in bytes; 0 for other jobs.
+    Done {
+        /// The size of the finished file.
+        len: u64,
+    },
+    /// A file operation failed. Its temporary file is gone.
+    Failed(Error),
+    /// It could not even be started: `fork` has no memory. Only a simulated world says so.
+    NotStarted,
+    /// It was stopped by [`crate::Output::KillJob`] or by a signal from outside (its number).
+    Killed(i32),
+}
+
+/// A part of a snapshot on its way to its writer.
+pub enum SnapshotPart {
+    /// How many keys, and how many of them expiring, each database that has keys holds: `(db, keys, expiring)`.
+    Databases(Vec<(usize, u64, u64)>),
+    /// Records of one database.
+    Records(usize, Chunk<FrozenObject>),
+    /// There is no more.
+    End,
+}
+
+impl std::fmt::Debug for SnapshotPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Databases(databases) => f.debug_tuple("Databases").field(databases).finish(),
+            Self::Records(db, chunk) => write!(f, "Records({db}, {} records)", chunk.len()),
+            Self::End => f.write_str("End"),
+        }
+    }
+}
+
+/// What a step of a [`SnapshotWriter`] did.
+#[derive(Debug)]
+pub enum Step {
+    /// It waits for the next part.
+    NeedPart,
+    /// It wrote this many bytes, and there is more to do at once.
+    Wrote(usize),
+    /// It did an operation without bytes (open, sync, rename), and there is more to do at once.
+    Operation,
+    /// The file stands, durably, under its final path; its size in bytes.
+    Done(u64),
+}
+
+/// What a [`SnapshotWriter`] is to write, and where.
+#[derive(Clone, Debug)]
+pub struct SnapshotSpec {
+    /// Whether it is the RDB file or a base file.
+    pub kind: JobKind,
+    /// The path that is written to.
+    pub temp_path: String,
+    /// The path that the finished file is renamed to, with a sync of its directory; `None` leaves that to the engine.
+    pub final_path: Option<String>,
+    /// How to encode; `None` writes commands instead (`aof-use-rdb-preamble no`).
+    pub rdb: Option<(EncoderOptions, Aux)>,
+    /// Sync each time this many bytes have been written: `rdb-save-incremental-fsync`.
+    pub incremental_sync: bool,
+}
+
+/// Writes a snapshot to a file, one operation a step. Used for background jobs, and in one go for SAVE.
+pub struct SnapshotWriter {
+    spec: SnapshotSpec,
+    encoding: Encoding,
+    state: State,
+    file: Option<FileId>,
+    /// Encoded bytes taken from the encoder and not written, from `out_start` on.
+    out: Vec<u8>,
+    out_start: usize,
+    ended: bool,
+    written_len: u64,
+    unsynced_len: u64,
+}
+
+impl std::fmt::Debug for SnapshotWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SnapshotWriter").field("spec", &self.spec).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+enum Encoding {
+    Rdb(Box<Encoder>),
+    Commands { out: Vec<u8>, db: Option<usize>, words: ArgsBuf },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Write,
+    Sync,
+    Rename,
+    SyncDir,
+    Done,
+}
+
+/// Encoded bytes are written in pieces of about this size.
+const WRITE_LEN: usize = 256 << 10;
+
+/// With incremental sync, the file is synced each time this many bytes have been written: Redis's 4 MiB.
+const INCREMENTAL_SYNC_LEN: u64 = 4 << 20;
+
+impl SnapshotWriter {
+    /// A writer that has done nothing yet.
+    pub fn new(spec: SnapshotSpec) -> Self {
+        let encoding = match &spec.rdb {
+            Some((options, aux)) => Encoding::Rdb(Box::new(Encoder::new(*options, aux))),
+            None => Encoding::Commands { out: Vec::new(), db: None, words: ArgsBuf::new() },
+        };
+        Self {
+            spec,
+            encoding,
+            state: State::Open,
+            file: None,
+            out: Vec::new(),
+            out_start: 0,
+            ended: false,
+            written_len: 0,
+            unsynced_len: 0,
+        }
+    }
+
+    /// What it writes, and where.
+    pub fn spec(&self) -> &SnapshotSpec {
+        &self.spec
+    }
+
+    /// Encodes the next part. Returns its chunk, emptied, for a pool.
+    ///
+    /// # Panics
+    /// If a part follows [`SnapshotPart::End`].
+    pub fn feed(&mut self, part: SnapshotPart) -> Option<Chunk<FrozenObject>> {
+        assert!(!self.ended, "a snapshot goes on behind its end");
+        match part {
+            SnapshotPart::Databases(databases) => {
+                if let Encoding::Rdb(encoder) = &mut self.encoding {
+                    for (db, keys, expiring) in databases {
+                        encoder.database(db, keys, expiring);
+                    }
+                }
+                None
+            }
+            SnapshotPart::Records(db, mut chunk) => {
+                for record in chunk.records() {
+                    match &mut self.encoding {
+                        Encoding::Rdb(encoder) => encoder.record(db, &record),
+                        Encoding::Commands { out, db: selected, words } => {
+                            encode_as_commands(out, selected, words, db, &record);
+                        }
+                    }
+                }
+                chunk.clear();
+                Some(chunk)
+            }
+            SnapshotPart::End => {
+                if let Encoding::Rdb(encoder) = &mut self.encoding {
+                    encoder.finish();
+                }
+                self.ended = true;
+                None
+            }
+        }
+    }
+
+    /// Does the next operation. After an error call [`SnapshotWriter::abandon`].
+    pub fn step(&mut self, vfs: &mut dyn Vfs) -> Result<Step> {
+        match self.state {
+            State::Open => {
+                self.file = Some(vfs.open(&self.spec.temp_path, OpenMode::Truncate)?);
+                self.state = State::Write;
+                Ok(Step::Operation)
+            }
+            State::Write => self.step_write(vfs),
+            State::Sync => {
+                let file = self.open_file();
+                vfs.sync(file, SyncKind::All)?;
+                vfs.close(file);
+                self.file = None;
+                self.state = if self.spec.final_path.is_some() { State::Rename } else { State::Done };
+                Ok(if self.state == State::Done { Step::Done(self.written_len) } else { Step::Operation })
+            }
+            State::Rename => {
+                vfs.rename(&self.spec.temp_path, self.final_path())?;
+                self.state = State::SyncDir;
+                Ok(Step::Operation)
+            }
+            State::SyncDir => {
+                vfs.sync_dir(parent_dir(self.final_path()))?;
+                self.state = State::Done;
+                Ok(Step::Done(self.written_len))
+            }
+            State::Done => Ok(Step::Done(self.written_len)),
+        }
+    }
+
+    /// Closes and removes the temporary file, as far as that is possible.
+    pub fn abandon(&mut self, vfs: &mut dyn Vfs) {
+        if let Some(file) = self.file.take() {
+            vfs.close(file);
+        }
+        if !matches!(self.state, State::Open | State::SyncDir | State::Done) {
+            // The disk may be what failed; a file that stays is removed at the next start.
+            let _ = vfs.unlink(&self.spec.temp_path);
+        }
+        self.state = State::Done;
+    }
+
+    fn step_write(&mut self, vfs: &mut dyn Vfs) -> Result<Step> {
+        let file = self.open_file();
+        if self.spec.incremental_sync && self.unsynced_len >= INCREMENTAL_SYNC_LEN {
+            vfs.sync(file, SyncKind::Data)?;
+            self.unsynced_len = 0;
+            return Ok(Step::Operation);
+        }
+        if self.out_start == self.out.len() {
+            let enough = if self.ended { 1 } else { WRITE_LEN };
+            if self.encoding.pending_len() < enough {
+                if !self.ended {
+                    return Ok(Step::NeedPart);
+                }
+                self.state = State::Sync;
+                return self.step(vfs);
+            }
+            let mut emptied = std::mem::take(&mut self.out);
+            emptied.clear();
+            self.out = self.encoding.take(emptied);
+            self.out_start = 0;
+        }
+        let taken = vfs.write(file, &self.out[self.out_start..])?;
+        self.out_start += taken;
+        self.written_len += taken as u64;
+        self.unsynced_len += taken as u64;
+        Ok(Step::Wrote(taken))
+    }
+
+    fn open_file(&self) -> FileId {
+        self.file.expect("the file is open from the first step until its sync")
+    }
+
+    fn final_path(&self) -> &str {
+        self.spec.final_path.as_deref().expect("only a snapshot with a final path is renamed")
+    }
+}
+
+impl Encoding {
+    fn pending_len(&self) -> usize {
+        match self {
+            Self::Rdb(encoder) => encoder.pending().len(),
+            Self::Commands { out, .. } => out.len(),
+        }
+    }
+
+    fn take(&mut self, replacement: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Rdb(encoder) => encoder.take(replacement),
+            Self::Commands { out, .. } => std::mem::replace(out, replacement),
+        }
+    }
+}
+
+/// Appends the commands that make a key what it is: SELECT where needed, SET, PEXPIREAT.
+fn encode_as_commands(
+    out: &mut Vec<u8>,
+    selected: &mut Option<usize>,
+    words: &mut ArgsBuf,
+    db: usize,
+    record: &Record<'_, FrozenObject>,
+) {
+    let mut command = |list: &[&[u8]]| {
+        words.clear();
+        for word in list {
+            words.push(word);
+        }
+        append_request(out, words.as_args());
+    };
+    if *selected != Some(db) {
+        command(&[b"SELECT", itoa::Buffer::new().format(db).as_bytes()]);
+        *selected = Some(db);
+    }
+    match record.value {
+        ValueRef::Integer(value) => {
+            command(&[b"SET", record.key, itoa::Buffer::new().format(value).as_bytes()]);
+        }
+        ValueRef::Bytes(bytes) => command(&[b"SET", record.key, bytes]),
+        ValueRef::Object(FrozenObject::Text(text)) => command(&[b"SET", record.key, text]),
+    }
+    if let Some(at_ms) = record.expires_at_ms {
+        command(&[b"PEXPIREAT", record.key, itoa::Buffer::new().format(at_ms).as_bytes()]);
+    }
+}
+
+/// The directory of a path: `""` is the data directory.
+pub(crate) fn parent_dir(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(dir, _)| dir)
+}
