@@ -36,12 +36,17 @@ impl<'a> Args<'a> {
     /// The words in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
-        self.ranges.iter().map(move |range| &bytes[range.start as usize..range.end as usize])
+        self.ranges
+            .iter()
+            .map(move |range| &bytes[range.start as usize..range.end as usize])
     }
 
     /// The words from `start` on.
     pub fn skip(&self, start: usize) -> Args<'a> {
-        Args { bytes: self.bytes, ranges: &self.ranges[start.min(self.ranges.len())..] }
+        Args {
+            bytes: self.bytes,
+            ranges: &self.ranges[start.min(self.ranges.len())..],
+        }
     }
 }
 
@@ -56,7 +61,9 @@ impl Index<usize> for Args<'_> {
 
 impl std::fmt::Debug for Args<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.iter().map(|word| word.escape_ascii().to_string())).finish()
+        f.debug_list()
+            .entries(self.iter().map(|word| word.escape_ascii().to_string()))
+            .finish()
     }
 }
 
@@ -74,10 +81,14 @@ impl ArgsBuf {
     }
 
     /// Appends one word.
+    ///
+    /// # Panics
+    /// If the words would reach 4 GiB together, which no request that a parser lets through does.
     pub fn push(&mut self, word: &[u8]) {
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(word);
-        self.ranges.push(start..self.bytes.len() as u32);
+        let end = u32::try_from(self.bytes.len()).expect("the words of a request stay below 4 GiB");
+        self.ranges.push(start..end);
     }
 
     /// Forgets the words and keeps the memory.
@@ -88,7 +99,10 @@ impl ArgsBuf {
 
     /// The words, borrowed.
     pub fn as_args(&self) -> Args<'_> {
-        Args { bytes: &self.bytes, ranges: &self.ranges }
+        Args {
+            bytes: &self.bytes,
+            ranges: &self.ranges,
+        }
     }
 }
 

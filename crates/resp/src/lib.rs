@@ -9,7 +9,9 @@
 mod args;
 mod reply;
 mod request;
+mod words;
 
 pub use args::{Args, ArgsBuf};
 pub use reply::{DeferredLen, Protocol, Reply};
-pub use request::{Limits, ProtocolError, RequestParser, append_request, split_words};
+pub use request::{Limits, ProtocolError, RequestParser, append_request, parse_i64};
+pub use words::split_words;
