@@ -74,7 +74,11 @@ impl Names {
     }
     /// `<file>.<seq>.base.rdb`, or `.base.aof` for commands.
     pub fn base(&self, seq: u64, rdb: bool) -> String {
-        format!("{}.{seq}.base.{}", self.file, if rdb { "rdb" } else { "aof" })
+        format!(
+            "{}.{seq}.base.{}",
+            self.file,
+            if rdb { "rdb" } else { "aof" }
+        )
     }
     /// `<file>.<seq>.incr.aof`.
     pub fn incr(&self, seq: u64) -> String {
@@ -109,6 +113,9 @@ impl Manifest {
 
     /// Takes the history out: the names to delete.
     pub fn take_history(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.history).into_iter().map(|info| info.name).collect()
+        std::mem::take(&mut self.history)
+            .into_iter()
+            .map(|info| info.name)
+            .collect()
     }
 }

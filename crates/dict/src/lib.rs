@@ -125,7 +125,13 @@ impl<O: Object> Dict<O> {
     }
     /// Adds or replaces the entry of `key`; the tag becomes `tag`, the expiry `expires_at_ms`. Returns the object
     /// that was replaced, if one was, so that the caller may free it lazily, and whether the key was new.
-    pub fn insert(&mut self, key: &[u8], value: Value<'_, O>, expires_at_ms: Option<u64>, tag: Tag) -> Inserted<O> {
+    pub fn insert(
+        &mut self,
+        key: &[u8],
+        value: Value<'_, O>,
+        expires_at_ms: Option<u64>,
+        tag: Tag,
+    ) -> Inserted<O> {
         let _ = (key, value, expires_at_ms, tag);
         todo!("helper")
     }
@@ -281,7 +287,9 @@ pub struct Record<'a, F> {
 impl<F> Chunk<F> {
     /// No records.
     pub fn new() -> Self {
-        Self { _frozen: PhantomData }
+        Self {
+            _frozen: PhantomData,
+        }
     }
     /// Whether there are no records.
     pub fn is_empty(&self) -> bool {

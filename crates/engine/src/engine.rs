@@ -29,7 +29,10 @@ impl Engine {
     /// A server that has not started. `seed` decides hash order and everything random.
     pub fn new(config: Config, host: Host, seed: u64) -> Self {
         let _ = (host, seed);
-        Self { config, keyspace: Keyspace::new(16, seed) }
+        Self {
+            config,
+            keyspace: Keyspace::new(16, seed),
+        }
     }
 
     /// Loads the data set and opens the append-only file, as the configuration says. Afterwards drain
@@ -76,7 +79,13 @@ impl Engine {
     }
 
     /// A job has ended.
-    pub fn handle_job_done(&mut self, now_us: u64, job: JobId, outcome: JobOutcome, vfs: &mut dyn Vfs) {
+    pub fn handle_job_done(
+        &mut self,
+        now_us: u64,
+        job: JobId,
+        outcome: JobOutcome,
+        vfs: &mut dyn Vfs,
+    ) {
         let _ = (now_us, job, outcome, vfs);
         todo!("lead")
     }

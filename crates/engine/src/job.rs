@@ -115,13 +115,20 @@ pub struct SnapshotWriter {
 
 impl std::fmt::Debug for SnapshotWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SnapshotWriter").field("spec", &self.spec).field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("SnapshotWriter")
+            .field("spec", &self.spec)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
 enum Encoding {
     Rdb(Box<Encoder>),
-    Commands { out: Vec<u8>, db: Option<usize>, words: ArgsBuf },
+    Commands {
+        out: Vec<u8>,
+        db: Option<usize>,
+        words: ArgsBuf,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +152,11 @@ impl SnapshotWriter {
     pub fn new(spec: SnapshotSpec) -> Self {
         let encoding = match &spec.rdb {
             Some((options, aux)) => Encoding::Rdb(Box::new(Encoder::new(*options, aux))),
-            None => Encoding::Commands { out: Vec::new(), db: None, words: ArgsBuf::new() },
+            None => Encoding::Commands {
+                out: Vec::new(),
+                db: None,
+                words: ArgsBuf::new(),
+            },
         };
         Self {
             spec,
@@ -184,7 +195,11 @@ impl SnapshotWriter {
                 for record in chunk.records() {
                     match &mut self.encoding {
                         Encoding::Rdb(encoder) => encoder.record(db, &record),
-                        Encoding::Commands { out, db: selected, words } => {
+                        Encoding::Commands {
+                            out,
+                            db: selected,
+                            words,
+                        } => {
                             encode_as_commands(out, selected, words, db, &record);
                         }
                     }
@@ -216,8 +231,16 @@ impl SnapshotWriter {
                 vfs.sync(file, SyncKind::All)?;
                 vfs.close(file);
                 self.file = None;
-                self.state = if self.spec.final_path.is_some() { State::Rename } else { State::Done };
-                Ok(if self.state == State::Done { Step::Done(self.written_len) } else { Step::Operation })
+                self.state = if self.spec.final_path.is_some() {
+                    State::Rename
+                } else {
+                    State::Done
+                };
+                Ok(if self.state == State::Done {
+                    Step::Done(self.written_len)
+                } else {
+                    Step::Operation
+                })
             }
             State::Rename => {
                 vfs.rename(&self.spec.temp_path, self.final_path())?;
@@ -274,11 +297,15 @@ impl SnapshotWriter {
     }
 
     fn open_file(&self) -> FileId {
-        self.file.expect("the file is open from the first step until its sync")
+        self.file
+            .expect("the file is open from the first step until its sync")
     }
 
     fn final_path(&self) -> &str {
-        self.spec.final_path.as_deref().expect("only a snapshot with a final path is renamed")
+        self.spec
+            .final_path
+            .as_deref()
+            .expect("only a snapshot with a final path is renamed")
     }
 }
 
@@ -319,13 +346,21 @@ fn encode_as_commands(
     }
     match record.value {
         ValueRef::Integer(value) => {
-            command(&[b"SET", record.key, itoa::Buffer::new().format(value).as_bytes()]);
+            command(&[
+                b"SET",
+                record.key,
+                itoa::Buffer::new().format(value).as_bytes(),
+            ]);
         }
         ValueRef::Bytes(bytes) => command(&[b"SET", record.key, bytes]),
         ValueRef::Object(FrozenObject::Text(text)) => command(&[b"SET", record.key, text]),
     }
     if let Some(at_ms) = record.expires_at_ms {
-        command(&[b"PEXPIREAT", record.key, itoa::Buffer::new().format(at_ms).as_bytes()]);
+        command(&[
+            b"PEXPIREAT",
+            record.key,
+            itoa::Buffer::new().format(at_ms).as_bytes(),
+        ]);
     }
 }
 

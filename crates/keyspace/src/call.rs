@@ -127,6 +127,9 @@ impl Call<'_> {
 
     /// Has these words written to the append-only file in place of the call's own, behind those said before.
     pub fn propagate_instead<'w>(&mut self, db: usize, words: impl IntoIterator<Item = &'w [u8]>) {
-        self.effects.instead.push(Propagated { db, args: words.into_iter().collect() });
+        self.effects.instead.push(Propagated {
+            db,
+            args: words.into_iter().collect(),
+        });
     }
 }

@@ -20,6 +20,6 @@ pub use call::{Call, Effects, EventClass, Origin, Propagated};
 pub use object::{FrozenObject, Object, OwnedValue};
 pub use store::{Database, Keyspace, Settings};
 pub use table::{
-    COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, ServerCommand, arity_error, lookup, lookup_subcommand,
-    unknown_command_error,
+    COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, ServerCommand, arity_error, lookup,
+    lookup_subcommand, unknown_command_error,
 };

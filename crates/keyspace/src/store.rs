@@ -17,7 +17,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { max_string_len: 512 << 20, lazy_expire: false, active_expire: true }
+        Self {
+            max_string_len: 512 << 20,
+            lazy_expire: false,
+            active_expire: true,
+        }
     }
 }
 
@@ -44,7 +48,10 @@ impl Keyspace {
 
     /// The number of keys in all databases.
     pub fn len(&self) -> usize {
-        self.databases.iter().map(|database| database.keys.len()).sum()
+        self.databases
+            .iter()
+            .map(|database| database.keys.len())
+            .sum()
     }
 
     /// Whether no database holds a key.
@@ -59,7 +66,13 @@ impl Keyspace {
 
     /// Adds a decoded key, as a loader does: no expiry check, no effects. Returns whether the key was new; an
     /// existing one is replaced.
-    pub fn restore(&mut self, db: usize, key: &[u8], value: OwnedValue, expires_at_ms: Option<u64>) -> bool {
+    pub fn restore(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        value: OwnedValue,
+        expires_at_ms: Option<u64>,
+    ) -> bool {
         let _ = (db, key, value, expires_at_ms);
         todo!("helper")
     }
@@ -71,7 +84,12 @@ impl Keyspace {
 
     /// One slice of the active expiry cycle: visits about `max_entries` entries, removes those whose time has
     /// come and appends their keys to `expired`. Returns whether it is worth another slice at once.
-    pub fn expire_cycle(&mut self, now_ms: u64, max_entries: usize, expired: &mut Vec<(usize, Vec<u8>)>) -> bool {
+    pub fn expire_cycle(
+        &mut self,
+        now_ms: u64,
+        max_entries: usize,
+        expired: &mut Vec<(usize, Vec<u8>)>,
+    ) -> bool {
         let _ = (now_ms, max_entries, expired);
         todo!("helper")
     }

@@ -64,7 +64,11 @@ impl Encoder {
 }
 
 /// The type byte and the encoded value of one key, as RDB and DUMP share them.
-pub fn encode_value(out: &mut Vec<u8>, value: lastsave_dict::ValueRef<'_, FrozenObject>, options: EncoderOptions) {
+pub fn encode_value(
+    out: &mut Vec<u8>,
+    value: lastsave_dict::ValueRef<'_, FrozenObject>,
+    options: EncoderOptions,
+) {
     let _ = (out, value, options);
     todo!("helper")
 }

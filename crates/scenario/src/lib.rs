@@ -1,1 +1,27 @@
-//! Placeholder until the next commit.
+//! The laboratory: a shell over a simulated machine that runs the real engine.
+//!
+//! Deliberately absent: the machine underneath. No files, no clock, no threads; a [`Shell`] is a pure function of its
+//! seed and the lines it was given, so the same scenario gives the same trace hash natively and in the browser.
+//!
+//! - [`World`] is the machine: a clock, a [`lastsave_vfs::SimDisk`], at most one running [`lastsave_engine::Engine`], a
+//!   workload, and a ledger of every acknowledged write.
+//! - [`Shell`] reads lines as a person types them: Redis commands, `redis-server …`, `kill -9 …`, `ls -lh`, and the lab's
+//!   own words (`advance 47m`, `workload …`, `crash power`).
+//! - A *scenario* is a text file of such lines ([`Scenario`]), with a version, a seed and expectations.
+//! - [`View`] is what the page shows, taken from the world in one go.
+
+mod report;
+mod scenario;
+mod shell;
+mod view;
+mod world;
+
+pub use report::{RunReport, run};
+pub use scenario::{Scenario, ScenarioError};
+pub use shell::{Completion, Progress, Shell, Span, Style};
+pub use view::{
+    Annotation, ClockView, ConfigRow, FileRow, FileView, FilesRequest, KeyRow, KeysRequest,
+    KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View,
+    ViewRequest,
+};
+pub use world::World;

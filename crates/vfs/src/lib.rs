@@ -12,7 +12,7 @@ mod error;
 mod sim;
 
 pub use error::{Errno, Error, Op, Result};
-pub use sim::{Survival, SimDisk};
+pub use sim::{SimDisk, Survival};
 
 /// An open file. Valid until [`Vfs::close`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,10 +104,16 @@ pub trait Vfs {
 
 /// Writes all of `bytes`, however often [`Vfs::write`] takes fewer. On an error, `Err((written, error))` tells
 /// how many bytes were taken before it.
-pub fn write_all(vfs: &mut dyn Vfs, file: FileId, bytes: &[u8]) -> std::result::Result<(), (usize, Error)> {
+pub fn write_all(
+    vfs: &mut dyn Vfs,
+    file: FileId,
+    bytes: &[u8],
+) -> std::result::Result<(), (usize, Error)> {
     let mut written = 0;
     while written < bytes.len() {
-        written += vfs.write(file, &bytes[written..]).map_err(|error| (written, error))?;
+        written += vfs
+            .write(file, &bytes[written..])
+            .map_err(|error| (written, error))?;
     }
     Ok(())
 }
@@ -138,7 +144,12 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads `file` from its start.
     pub fn new(vfs: &'a mut dyn Vfs, file: FileId) -> Self {
-        Self { vfs, file, offset: 0, error: None }
+        Self {
+            vfs,
+            file,
+            offset: 0,
+            error: None,
+        }
     }
 
     /// Where the next read begins.

@@ -27,7 +27,10 @@ pub struct SavePoint {
 
 /// The values in force. Field names are the parameters' names, units added where a name has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is the parameter of the same name; its help is in PARAMETERS")]
+#[expect(
+    missing_docs,
+    reason = "each is the parameter of the same name; its help is in PARAMETERS"
+)]
 pub struct Config {
     // Network; the native server obeys them.
     pub bind: Vec<String>,
@@ -124,9 +127,18 @@ impl Default for Config {
             dir: ".".into(),
             dbfilename: "dump.rdb".into(),
             save: vec![
-                SavePoint { seconds: 3600, changes: 1 },
-                SavePoint { seconds: 300, changes: 100 },
-                SavePoint { seconds: 60, changes: 10_000 },
+                SavePoint {
+                    seconds: 3600,
+                    changes: 1,
+                },
+                SavePoint {
+                    seconds: 300,
+                    changes: 100,
+                },
+                SavePoint {
+                    seconds: 60,
+                    changes: 10_000,
+                },
             ],
             stop_writes_on_bgsave_error: true,
             rdbcompression: true,

@@ -1,0 +1,295 @@
+//! What the page shows, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+/// Which parts of a [`View`] are wanted: the expensive ones only when their tab is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewRequest {
+    /// The keys tab: a page of keys, whose names contain `filter`.
+    pub keys: Option<KeysRequest>,
+    /// The files tab: the tree, and this file's bytes.
+    pub files: Option<FilesRequest>,
+    /// The configuration tab.
+    pub config: bool,
+    /// The text of INFO.
+    pub info: bool,
+    /// The timeline with at most this many points.
+    pub timeline_points: usize,
+}
+
+/// See [`ViewRequest::keys`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysRequest {
+    /// The database.
+    pub db: usize,
+    /// Text that a key's name must contain; empty for all.
+    pub filter: String,
+    /// How many rows to skip.
+    pub offset: usize,
+    /// How many rows at most.
+    pub limit: usize,
+}
+
+/// See [`ViewRequest::files`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesRequest {
+    /// The path of the file whose bytes are wanted, if any.
+    pub path: Option<String>,
+    /// The first byte wanted.
+    pub offset: u64,
+    /// How many bytes at most.
+    pub len: usize,
+}
+
+/// What the page shows at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// The clock and what runs.
+    pub clock: ClockView,
+    /// The four places a write can be.
+    pub layers: LayersView,
+    /// The last crash's verdict, if there was one.
+    pub verdict: Option<VerdictView>,
+    /// The keys tab.
+    pub keys: Option<KeysView>,
+    /// The files tab: every file and directory, in the order of a tree.
+    pub files: Option<Vec<FileRow>>,
+    /// The bytes of one file.
+    pub file: Option<FileView>,
+    /// The configuration tab.
+    pub config: Option<Vec<ConfigRow>>,
+    /// The text of INFO, or nothing while no server runs.
+    pub info: Option<String>,
+    /// The timeline.
+    pub timeline: TimelineView,
+}
+
+/// The clock and what runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockView {
+    /// Simulated time, microseconds since the epoch.
+    pub now_us: u64,
+    /// Simulated time since the scenario began, in microseconds.
+    pub elapsed_us: u64,
+    /// Whether a server is running, and its configuration in a few words (`RDB · 3 save points`, `AOF everysec + RDB`).
+    pub server: Option<String>,
+    /// The running workload in a few words (`sessions, 200/s over 50,000 keys`).
+    pub workload: Option<String>,
+    /// Faults in force, in the words that set them.
+    pub faults: Vec<String>,
+    /// Commands executed since the scenario began.
+    pub commands: u64,
+    /// A hash over everything that has happened.
+    pub trace_hash: u64,
+}
+
+/// The four places a write can be, in bytes, and what a crash would take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayersView {
+    /// Keys in memory.
+    pub memory_keys: u64,
+    /// Bytes in memory.
+    pub memory_bytes: u64,
+    /// Bytes in the append-only file's buffer; `None` with the AOF off.
+    pub aof_buffer_bytes: Option<u64>,
+    /// Bytes that the operating system holds and has not made durable.
+    pub page_cache_bytes: u64,
+    /// Durable bytes.
+    pub disk_bytes: u64,
+    /// Bytes the disk can hold, if it has a limit.
+    pub disk_capacity_bytes: Option<u64>,
+    /// How long ago the last sync or completed save was, in microseconds.
+    pub since_durable_us: Option<u64>,
+    /// Writes acknowledged since the scenario began and not known to be lost.
+    pub acknowledged: u64,
+    /// Acknowledged writes that a power loss now would take.
+    pub exposed_power: u64,
+    /// The age of the oldest of them, in microseconds.
+    pub exposed_power_oldest_us: u64,
+    /// Acknowledged writes that a process kill now would take.
+    pub exposed_kill: u64,
+    /// The age of the oldest of them, in microseconds.
+    pub exposed_kill_oldest_us: u64,
+}
+
+/// What a crash took, known once the server is up again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictView {
+    /// The crash in the words that caused it.
+    pub cause: String,
+    /// When it was, microseconds since the epoch.
+    pub crashed_at_us: u64,
+    /// Whether the server is up again; until then the numbers below are not known.
+    pub recovered_known: bool,
+    /// Writes acknowledged before the crash.
+    pub acknowledged: u64,
+    /// Those that are there again.
+    pub recovered: u64,
+    /// Those that are not.
+    pub lost: u64,
+    /// The age of the oldest lost write at the crash, in milliseconds.
+    pub oldest_lost_ms: u64,
+    /// How long the start took, in simulated milliseconds.
+    pub recovery_ms: u64,
+    /// What was loaded, and why the lost writes are lost, in a sentence or two.
+    pub explanation: String,
+    /// Keys before and after, and those gone, changed and unexpected.
+    pub keys_before: u64,
+    /// Keys after the recovery.
+    pub keys_after: u64,
+    /// Keys that were there before and are not now.
+    pub keys_gone: u64,
+    /// Keys whose value or expiry differs.
+    pub keys_changed: u64,
+}
+
+/// A page of keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysView {
+    /// Keys that match, in all pages.
+    pub total: u64,
+    /// The keys of each database that has any: `(db, keys)`.
+    pub databases: Vec<(usize, u64)>,
+    /// The rows asked for, sorted by name.
+    pub rows: Vec<KeyRow>,
+}
+
+/// One key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// Its name, escaped as redis-cli does.
+    pub key: String,
+    /// `string`, …
+    pub kind: String,
+    /// `int`, `embstr`, `raw`, …
+    pub encoding: String,
+    /// The value, escaped and cut to a readable length.
+    pub value: String,
+    /// Time to live, in milliseconds.
+    pub ttl_ms: Option<u64>,
+    /// After a crash: `gone`, `changed`, or empty.
+    pub fate: String,
+}
+
+/// One file or directory of the simulated disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRow {
+    /// Its path.
+    pub path: String,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+    /// Its size in bytes.
+    pub len: u64,
+    /// Of these, bytes not yet durable.
+    pub unsynced_bytes: u64,
+    /// Whether its name is durable.
+    pub name_durable: bool,
+}
+
+/// Some bytes of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileView {
+    /// Its path.
+    pub path: String,
+    /// Its size in bytes.
+    pub len: u64,
+    /// The offset of the first byte shown.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Ranges of the file that are not yet durable: `(start, end)`.
+    pub unsynced: Vec<(u64, u64)>,
+    /// What the bytes mean: `(start, end, depth, text)`, in file order; a broken file keeps what was parsed, and its last
+    /// row says what is wrong.
+    pub annotations: Vec<Annotation>,
+}
+
+/// What a range of bytes means.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// The first byte.
+    pub start: u64,
+    /// Behind the last byte.
+    pub end: u64,
+    /// A command or an item of the snapshot, in one line.
+    pub text: String,
+    /// Whether this is where the file is broken.
+    pub error: bool,
+}
+
+/// One parameter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigRow {
+    /// Its name.
+    pub name: String,
+    /// Its value as CONFIG GET prints it.
+    pub value: String,
+    /// Its default.
+    pub default: String,
+    /// What documentation files it under.
+    pub section: String,
+    /// What it does.
+    pub help: String,
+    /// Whether it can change at run time.
+    pub mutable: bool,
+    /// The values it may have, if they can be listed (`yes`, `no`, `everysec` …).
+    pub choices: Vec<String>,
+}
+
+/// The timeline.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimelineView {
+    /// Its beginning, microseconds since the epoch.
+    pub start_us: u64,
+    /// Its end: now.
+    pub end_us: u64,
+    /// The exposure curve, in rising time.
+    pub points: Vec<TimelinePoint>,
+    /// Marks: syncs, saves, rewrites, faults, crashes. Thinned where they are dense.
+    pub marks: Vec<TimelineMark>,
+}
+
+/// One point of the exposure curve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelinePoint {
+    /// When.
+    pub at_us: u64,
+    /// Acknowledged writes that a power loss at that moment would have taken.
+    pub exposed: u64,
+}
+
+/// One mark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineMark {
+    /// When it began.
+    pub at_us: u64,
+    /// When it ended, if it took time.
+    pub end_us: Option<u64>,
+    /// What it is.
+    pub kind: MarkKind,
+    /// A few words for the tooltip.
+    pub text: String,
+}
+
+/// What a mark on the timeline is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MarkKind {
+    /// The append-only file was synced.
+    Sync,
+    /// A save.
+    Save,
+    /// A save that failed.
+    SaveFailed,
+    /// A rewrite.
+    Rewrite,
+    /// A rewrite that failed.
+    RewriteFailed,
+    /// The server started.
+    Start,
+    /// A fault was set or lifted.
+    Fault,
+    /// The process was killed.
+    Kill,
+    /// The power went.
+    PowerLoss,
+}
