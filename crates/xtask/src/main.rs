@@ -1,1 +1,74 @@
-fn main() {}
+//! `cargo xtask`: from a fresh clone to the running page, the tests, and the folder to host.
+//!
+//! It needs rustup's toolchain, Node.js with npm and, for the tests, apt. What else it takes it installs
+//! at the pinned version, once. Nothing here is part of what Lastsave does: only the standard library and
+//! clap, so that the first command starts within seconds.
+
+mod count;
+mod page;
+mod serve;
+mod test;
+mod tools;
+mod util;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Set up, play, test and package Lastsave",
+    version
+)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the page and serve it on this machine
+    Play {
+        /// The port on 127.0.0.1
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        /// Only install what is missing and build
+        #[arg(long)]
+        no_serve: bool,
+    },
+    /// Run every test, format and lint check there is
+    Test {
+        /// Run only these parts, by name; may be given more than once
+        #[arg(long, value_name = "PART", num_args = 1.., value_delimiter = ',')]
+        only: Vec<String>,
+        /// Print the parts and what each does
+        #[arg(long)]
+        list: bool,
+    },
+    /// Write the static folder to host: relative addresses, so any sub-path will do
+    Dist {
+        /// The folder to write; what is in it is replaced
+        #[arg(long, value_name = "DIR", default_value = "dist")]
+        out: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Play { port, no_serve } => page::play(port, no_serve),
+        Task::Test { list: true, .. } => {
+            test::list();
+            Ok(())
+        }
+        Task::Test { only, list: false } => test::run(&only),
+        Task::Dist { out } => page::dist(&out),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("cargo xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The page: built by Trunk, finished by us, served or copied out.
+
+use std::{
+    collections::hash_map::DefaultHasher,
+    fs,
+    hash::{Hash, Hasher},
+    io,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use crate::{
+    serve::Server,
+    tools,
+    util::{self, Result, at, cargo, command, files_under, output_of, run},
+};
+
+/// What the page is made of; if none of it has changed, the last build stands.
+const SOURCES: [&str; 6] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "Trunk.toml",
+    "package-lock.json",
+    "crates",
+    "web",
+];
+
+/// The golden scenarios are compiled into the page as its examples.
+const EXAMPLES: &str = "tests/suite";
+
+/// Crates that the page cannot depend on.
+const NATIVE_CRATES: [&str; 2] = ["xtask", "server"];
+
+/// Stands in HTML and JavaScript for the hash of the build.
+const BUILD_MARK: &str = "__BUILD__";
+
+/// `cargo xtask play`.
+pub(crate) fn play(port: u16, no_serve: bool) -> Result<()> {
+    let folder = build()?;
+    if no_serve {
+        println!("The page is in {}.", folder.display());
+        return Ok(());
+    }
+    let server = Server::bind(&folder, port).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "port {port} is taken; choose another: cargo xtask play --port {}",
+                port.wrapping_add(1).max(1024)
+            )
+        }
+        _ => format!("cannot listen on 127.0.0.1:{port}: {error}"),
+    })?;
+    let address = server.address().map_err(|error| error.to_string())?;
+    println!("Lastsave is at http://{address}/ (Ctrl+C stops it)");
+    server.serve();
+    Ok(())
+}
+
+/// `cargo xtask dist`.
+pub(crate) fn dist(out: &Path) -> Result<()> {
+    let folder = build()?;
+    if out.join("Cargo.toml").exists() || (out.is_dir() && !is_replaceable(out)) {
+        return Err(format!(
+            "{} holds something else than an earlier page; name a new folder",
+            out.display()
+        ));
+    }
+    if out.exists() {
+        fs::remove_dir_all(out).map_err(at(out))?;
+    }
+    let mut bytes = 0;
+    for file in files_under(&folder, &[]).map_err(at(&folder))? {
+        let target = out.join(
+            file.strip_prefix(&folder)
+                .expect("the file was found below the folder"),
+        );
+        fs::create_dir_all(target.parent().expect("a file has a folder")).map_err(at(&target))?;
+        bytes += fs::copy(&file, &target).map_err(at(&target))?;
+    }
+    println!(
+        "The page is in {} ({} KiB): any static host will do, at any path.",
+        out.display(),
+        bytes / 1024
+    );
+    Ok(())
+}
+
+/// Whether a folder is empty or has the page in it, so that replacing it loses nothing.
+fn is_replaceable(folder: &Path) -> bool {
+    folder.join("lastsave-web_bg.wasm").exists()
+        || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Builds the page, if anything it is made of has changed, and returns its folder.
+pub(crate) fn build() -> Result<PathBuf> {
+    tools::ensure_wasm_target()?;
+    tools::ensure_trunk()?;
+    tools::ensure_wasm_bindgen()?;
+    tools::ensure_npm_packages()?;
+
+    let folder = util::root().join("web/dist");
+    let stamp = util::state_dir().join("page.stamp");
+    let wanted = fingerprint()?;
+    if folder.join("index.html").exists()
+        && fs::read_to_string(&stamp).is_ok_and(|built| built == wanted)
+    {
+        return Ok(folder);
+    }
+    println!("Building the page …");
+    let started = Instant::now();
+    // A build that stops half-way must not be taken for a good one.
+    let _ = fs::remove_file(&stamp);
+    run(cargo().args([
+        "fetch",
+        "--quiet",
+        "--locked",
+        "--target",
+        tools::WASM_TARGET,
+    ]))?;
+    run(command("trunk").args(["--log", "warn", "build"]))?;
+    finish(&folder)?;
+    fs::create_dir_all(util::state_dir()).map_err(at(&stamp))?;
+    fs::write(&stamp, wanted).map_err(at(&stamp))?;
+    println!("Built in {:.0} s.", started.elapsed().as_secs_f32());
+    Ok(folder)
+}
+
+/// Puts the hash of the whole build wherever a file asks for it. Names stay, so nothing has to be told
+/// them; addresses change with each build, so no cache shows half of an old page.
+fn finish(folder: &Path) -> Result<()> {
+    let files = files_under(folder, &[]).map_err(at(folder))?;
+    let build = hash_files(folder, &files)?;
+    for file in files {
+        if !matches!(
+            file.extension().and_then(|extension| extension.to_str()),
+            Some("html" | "js")
+        ) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).map_err(at(&file))?;
+        if text.contains(BUILD_MARK) {
+            fs::write(&file, text.replace(BUILD_MARK, &build)).map_err(at(&file))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the page is made of, compiler included, as one short text.
+fn fingerprint() -> Result<String> {
+    let root = util::root();
+    let mut files = Vec::new();
+    for source in SOURCES.into_iter().chain([EXAMPLES]) {
+        let source = root.join(source);
+        let skip = [&NATIVE_CRATES[..], &["dist", "target"]].concat();
+        files.extend(files_under(&source, &skip).map_err(at(&source))?);
+    }
+    let compiler = output_of(command("rustc").arg("--version")).unwrap_or_default();
+    Ok(format!("{compiler} {}", hash_files(root, &files)?))
+}
+
+/// A hash of names and content. It names builds and guards nothing.
+fn hash_files(folder: &Path, files: &[PathBuf]) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    for file in files {
+        file.strip_prefix(folder).unwrap_or(file).hash(&mut hasher);
+        fs::read(file).map_err(at(file))?.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_of_a_build_gets_the_same_hash_and_another_build_another() {
+        let folder =
+            std::env::temp_dir().join(format!("lastsave-xtask-{}-finish", std::process::id()));
+        let build = |wasm: &[u8]| {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("index.html"), "src=start.js?v=__BUILD__").unwrap();
+            fs::write(folder.join("start.js"), "import './a.js?v=__BUILD__'").unwrap();
+            fs::write(folder.join("a.wasm"), wasm).unwrap();
+            finish(&folder).unwrap();
+            let page = fs::read_to_string(folder.join("index.html")).unwrap();
+            let hash = page.strip_prefix("src=start.js?v=").unwrap().to_owned();
+            assert_eq!(
+                fs::read_to_string(folder.join("start.js")).unwrap(),
+                format!("import './a.js?v={hash}'")
+            );
+            hash
+        };
+        let first = build(b"1");
+        assert_eq!(first.len(), 16);
+        assert_eq!(build(b"1"), first);
+        assert_ne!(build(b"2"), first);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

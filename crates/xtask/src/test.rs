@@ -1,0 +1,344 @@
+//! `cargo xtask test`: every check there is, in one run, with one count at the end.
+//!
+//! Parts run one after the other and all of them run, whatever fails. Each writes a log to target/xtask;
+//! of a part that fails, the lines that say why are shown.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    count::{self, Count},
+    page,
+    serve::Server,
+    tools,
+    util::{self, Result, at, cargo, command, find_program, run_logged, show},
+};
+
+/// The page is compiled for WebAssembly only.
+const NATIVE: [&str; 3] = ["--workspace", "--exclude", "lastsave-web"];
+
+/// How many lines of a failed part are shown; its log has the rest.
+const SHOWN_LINES: usize = 300;
+
+/// One part of the tests.
+struct Part {
+    name: &'static str,
+    about: &'static str,
+    /// Prepares what it needs and runs; the log is there to be written to.
+    run: fn(&Path) -> Result<Count>,
+}
+
+/// In this order: what fails within seconds comes first, what needs a browser last.
+const PARTS: [Part; 8] = [
+    Part {
+        name: "fmt",
+        about: "rustfmt would change nothing",
+        run: fmt,
+    },
+    Part {
+        name: "clippy",
+        about: "no lint warning, tests included",
+        run: clippy,
+    },
+    Part {
+        name: "clippy-web",
+        about: "no lint warning in the page",
+        run: clippy_web,
+    },
+    Part {
+        name: "docs",
+        about: "the documentation builds without a warning",
+        run: docs,
+    },
+    Part {
+        name: "unit",
+        about: "unit, property and documentation tests of the crates",
+        run: unit,
+    },
+    Part {
+        name: "suite",
+        about: "the whole: golden scenarios, real redis-server, crashes, tidiness",
+        run: suite,
+    },
+    Part {
+        name: "wasm",
+        about: "the same core as WebAssembly in Chromium",
+        run: wasm,
+    },
+    Part {
+        name: "browser",
+        about: "the page, end to end, in Chromium",
+        run: browser,
+    },
+];
+
+/// Prints the parts.
+pub(crate) fn list() {
+    for part in &PARTS {
+        println!("{:<11} {}", part.name, part.about);
+    }
+}
+
+/// Runs the parts named in `only`, or all, and prints the count.
+pub(crate) fn run(only: &[String]) -> Result<()> {
+    if let Some(unknown) = only
+        .iter()
+        .find(|name| PARTS.iter().all(|part| part.name != **name))
+    {
+        return Err(format!(
+            "there is no part `{unknown}`; see: cargo xtask test --list"
+        ));
+    }
+    let chosen: Vec<&Part> = PARTS
+        .iter()
+        .filter(|part| only.is_empty() || only.iter().any(|name| name == part.name))
+        .collect();
+    fs::create_dir_all(util::state_dir()).map_err(at(&util::state_dir()))?;
+
+    let started = Instant::now();
+    let mut sum = Count::default();
+    for (index, part) in chosen.iter().enumerate() {
+        let log = util::state_dir().join(format!("{}.log", part.name));
+        fs::write(&log, "").map_err(at(&log))?;
+        println!(
+            "[{}/{}] {}: {} …",
+            index + 1,
+            chosen.len(),
+            part.name,
+            part.about
+        );
+        let part_started = Instant::now();
+        let count = (part.run)(&log).unwrap_or_else(|message| {
+            println!("      {message}");
+            Count {
+                failed: 1,
+                ..Count::default()
+            }
+        });
+        if count.failed > 0 {
+            show_failures(&log);
+        }
+        println!(
+            "      {}: {count} in {}",
+            part.name,
+            seconds(part_started.elapsed())
+        );
+        sum += count;
+    }
+    println!("{} parts in {}", chosen.len(), seconds(started.elapsed()));
+    println!("{sum}");
+    if sum.failed == 0 {
+        Ok(())
+    } else {
+        Err(format!(
+            "{} failed; the logs are in target/xtask",
+            sum.failed
+        ))
+    }
+}
+
+fn fmt(log: &Path) -> Result<Count> {
+    tools::ensure_component("fmt")?;
+    one_check(cargo().args(["fmt", "--all", "--check"]), log)
+}
+
+fn clippy(log: &Path) -> Result<Count> {
+    tools::ensure_component("clippy")?;
+    one_check(
+        cargo().args(["clippy", "--locked"]).args(NATIVE).args([
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+        log,
+    )
+}
+
+fn clippy_web(log: &Path) -> Result<Count> {
+    tools::ensure_component("clippy")?;
+    tools::ensure_wasm_target()?;
+    let page = [
+        "clippy",
+        "--locked",
+        "--package",
+        "lastsave-web",
+        "--target",
+        tools::WASM_TARGET,
+    ];
+    one_check(
+        cargo()
+            .args(page)
+            .args(["--all-targets", "--", "-D", "warnings"]),
+        log,
+    )
+}
+
+fn docs(log: &Path) -> Result<Count> {
+    one_check(
+        cargo()
+            .args(["doc", "--locked", "--no-deps"])
+            .args(NATIVE)
+            .env("RUSTDOCFLAGS", "-D warnings"),
+        log,
+    )
+}
+
+fn unit(log: &Path) -> Result<Count> {
+    cargo_test(
+        cargo()
+            .args(["test", "--locked", "--no-fail-fast"])
+            .args(NATIVE)
+            .args(["--exclude", "lastsave-tests"]),
+        log,
+    )
+}
+
+fn suite(log: &Path) -> Result<Count> {
+    tools::ensure_debian_packages()?;
+    // Tests that start the server as a process find it beside themselves, in target/debug.
+    let built = run_logged(
+        cargo().args(["build", "--locked", "--bins"]).args(NATIVE),
+        log,
+    )?;
+    if !built.success() {
+        return Err("the programs under test do not build".into());
+    }
+    cargo_test(
+        cargo().args([
+            "test",
+            "--locked",
+            "--no-fail-fast",
+            "--package",
+            "lastsave-tests",
+        ]),
+        log,
+    )
+}
+
+fn wasm(log: &Path) -> Result<Count> {
+    tools::ensure_wasm_target()?;
+    tools::ensure_wasm_bindgen()?;
+    tools::ensure_debian_packages()?;
+    let driver = find_program("chromedriver").ok_or("chromedriver is missing")?;
+    let mut tests = cargo();
+    tests
+        .args([
+            "test",
+            "--locked",
+            "--no-fail-fast",
+            "--package",
+            "lastsave-web",
+            "--target",
+            tools::WASM_TARGET,
+        ])
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
+            "wasm-bindgen-test-runner",
+        )
+        .env("CHROMEDRIVER", driver)
+        // Seconds; a debug build of the core takes its time in a browser.
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "300");
+    cargo_test(&mut tests, log)
+}
+
+fn browser(log: &Path) -> Result<Count> {
+    tools::ensure_debian_packages()?;
+    let server = Server::bind(&page::build()?, 0)
+        .map_err(|error| format!("cannot serve the page: {error}"))?;
+    let address = server.address().map_err(|error| error.to_string())?;
+    std::thread::spawn(move || server.serve());
+    let mut tests = command("playwright");
+    tests
+        .args(["test", "--config", "tests/browser/playwright.config.js"])
+        .env("LASTSAVE_URL", format!("http://{address}/"))
+        .env(
+            "LASTSAVE_CHROMIUM",
+            find_program("chromium").ok_or("chromium is missing")?,
+        )
+        .env("FORCE_COLOR", "0");
+    counted(&mut tests, log, count::playwright)
+}
+
+/// A command that is one check: it passes or it fails.
+fn one_check(command: &mut Command, log: &Path) -> Result<Count> {
+    let passed = run_logged(command.env("CARGO_TERM_COLOR", "never"), log)?.success();
+    Ok(Count {
+        passed: passed.into(),
+        failed: (!passed).into(),
+        skipped: 0,
+    })
+}
+
+fn cargo_test(command: &mut Command, log: &Path) -> Result<Count> {
+    counted(
+        command.env("CARGO_TERM_COLOR", "never"),
+        log,
+        count::libtest,
+    )
+}
+
+/// A command that runs tests, which `count` finds in what it printed.
+fn counted(command: &mut Command, log: &Path, count: fn(&str) -> Count) -> Result<Count> {
+    let status = run_logged(command, log)?;
+    let mut count = count(&fs::read_to_string(log).map_err(at(log))?);
+    if !status.success() && count.failed == 0 {
+        // It did not compile, or a test process died before it could report.
+        println!("      `{}` ended with {status}", show(command));
+        count.failed = 1;
+    }
+    if status.success() && count.passed == 0 {
+        return Err(format!("`{}` ran no test", show(command)));
+    }
+    Ok(count)
+}
+
+/// Prints a failed part's log without what went well.
+fn show_failures(log: &Path) {
+    let text = fs::read(log)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    let lines: Vec<&str> = text.lines().filter(|line| !went_well(line)).collect();
+    let skipped = lines.len().saturating_sub(SHOWN_LINES);
+    if skipped > 0 {
+        println!(
+            "      | … {skipped} lines before these are in {}",
+            log.display()
+        );
+    }
+    for line in &lines[skipped..] {
+        println!("      | {line}");
+    }
+}
+
+fn went_well(line: &str) -> bool {
+    const PROGRESS: [&str; 10] = [
+        "Compiling ",
+        "Checking ",
+        "Finished ",
+        "Downloaded ",
+        "Downloading ",
+        "Documenting ",
+        "Running ",
+        "Doc-tests ",
+        "Blocking ",
+        "test result: ok",
+    ];
+    let line = line.trim_start();
+    line.is_empty()
+        || PROGRESS.iter().any(|start| line.starts_with(start))
+        || (line.starts_with("test ")
+            && (line.ends_with("... ok") || line.ends_with("... ignored")))
+        || (line.starts_with("running ") && (line.ends_with(" tests") || line.ends_with(" test")))
+}
+
+fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..60 => format!("{:.1} s", duration.as_secs_f32()),
+        whole => format!("{} min {} s", whole / 60, whole % 60),
+    }
+}
