@@ -11,8 +11,10 @@
 mod error;
 mod sim;
 
+pub mod contract;
+
 pub use error::{Errno, Error, Op, Result};
-pub use sim::{SimDisk, Survival};
+pub use sim::{Choose, CrashPoint, EveryChoice, Fault, FileStatus, OpRecord, SimDisk, Survival};
 
 /// An open file. Valid until [`Vfs::close`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
