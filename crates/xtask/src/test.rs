@@ -18,8 +18,12 @@ use crate::{
     util::{self, Result, at, cargo, command, find_program, run_logged, show},
 };
 
-/// The page is compiled for WebAssembly only.
-const NATIVE: [&str; 3] = ["--workspace", "--exclude", "lastsave-web"];
+/// The packages that run natively.
+const NATIVE: &str = "--workspace --exclude lastsave-web --exclude lastsave-wasm-tests";
+
+/// The packages that are compiled for WebAssembly only.
+const WASM: &str =
+    "--package lastsave-web --package lastsave-wasm-tests --target wasm32-unknown-unknown";
 
 /// How many lines of a failed part are shown; its log has the rest.
 const SHOWN_LINES: usize = 300;
@@ -45,9 +49,9 @@ const PARTS: [Part; 8] = [
         run: clippy,
     },
     Part {
-        name: "clippy-web",
+        name: "clippy-wasm",
         about: "no lint warning in the page",
-        run: clippy_web,
+        run: clippy_wasm,
     },
     Part {
         name: "docs",
@@ -143,79 +147,46 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
 
 fn fmt(log: &Path) -> Result<Count> {
     tools::ensure_component("fmt")?;
-    one_check(cargo().args(["fmt", "--all", "--check"]), log)
+    one_check(&mut cargo_line("fmt --all --check"), log)
 }
 
 fn clippy(log: &Path) -> Result<Count> {
     tools::ensure_component("clippy")?;
-    one_check(
-        cargo().args(["clippy", "--locked"]).args(NATIVE).args([
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
-        log,
-    )
+    let line = format!("clippy --locked {NATIVE} --all-targets -- -D warnings");
+    one_check(&mut cargo_line(&line), log)
 }
 
-fn clippy_web(log: &Path) -> Result<Count> {
+fn clippy_wasm(log: &Path) -> Result<Count> {
     tools::ensure_component("clippy")?;
     tools::ensure_wasm_target()?;
-    let page = [
-        "clippy",
-        "--locked",
-        "--package",
-        "lastsave-web",
-        "--target",
-        tools::WASM_TARGET,
-    ];
-    one_check(
-        cargo()
-            .args(page)
-            .args(["--all-targets", "--", "-D", "warnings"]),
-        log,
-    )
+    let line = format!("clippy --locked {WASM} --all-targets -- -D warnings");
+    one_check(&mut cargo_line(&line), log)
 }
 
 fn docs(log: &Path) -> Result<Count> {
-    one_check(
-        cargo()
-            .args(["doc", "--locked", "--no-deps"])
-            .args(NATIVE)
-            .env("RUSTDOCFLAGS", "-D warnings"),
-        log,
-    )
+    tools::ensure_wasm_target()?;
+    let mut count = Count::default();
+    for packages in [NATIVE, WASM] {
+        let line = format!("doc --locked --no-deps {packages}");
+        count += one_check(cargo_line(&line).env("RUSTDOCFLAGS", "-D warnings"), log)?;
+    }
+    Ok(count)
 }
 
 fn unit(log: &Path) -> Result<Count> {
-    cargo_test(
-        cargo()
-            .args(["test", "--locked", "--no-fail-fast"])
-            .args(NATIVE)
-            .args(["--exclude", "lastsave-tests"]),
-        log,
-    )
+    let line = format!("test --locked --no-fail-fast {NATIVE} --exclude lastsave-tests");
+    cargo_test(&mut cargo_line(&line), log)
 }
 
 fn suite(log: &Path) -> Result<Count> {
     tools::ensure_debian_packages()?;
     // Tests that start the server as a process find it beside themselves, in target/debug.
-    let built = run_logged(
-        cargo().args(["build", "--locked", "--bins"]).args(NATIVE),
-        log,
-    )?;
-    if !built.success() {
+    let line = format!("build --locked --bins {NATIVE}");
+    if !run_logged(&mut cargo_line(&line), log)?.success() {
         return Err("the programs under test do not build".into());
     }
     cargo_test(
-        cargo().args([
-            "test",
-            "--locked",
-            "--no-fail-fast",
-            "--package",
-            "lastsave-tests",
-        ]),
+        &mut cargo_line("test --locked --no-fail-fast --package lastsave-tests"),
         log,
     )
 }
@@ -225,17 +196,11 @@ fn wasm(log: &Path) -> Result<Count> {
     tools::ensure_wasm_bindgen()?;
     tools::ensure_debian_packages()?;
     let driver = find_program("chromedriver").ok_or("chromedriver is missing")?;
-    let mut tests = cargo();
+    let package = "--package lastsave-wasm-tests";
+    let target = tools::WASM_TARGET;
+    let line = format!("test --locked --no-fail-fast {package} --target {target}");
+    let mut tests = cargo_line(&line);
     tests
-        .args([
-            "test",
-            "--locked",
-            "--no-fail-fast",
-            "--package",
-            "lastsave-web",
-            "--target",
-            tools::WASM_TARGET,
-        ])
         .env(
             "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
             "wasm-bindgen-test-runner",
@@ -264,9 +229,18 @@ fn browser(log: &Path) -> Result<Count> {
     counted(&mut tests, log, count::playwright)
 }
 
+/// `cargo` with a line of words; none of them has a space in it.
+fn cargo_line(line: &str) -> Command {
+    let mut command = cargo();
+    command
+        .args(line.split_whitespace())
+        .env("CARGO_TERM_COLOR", "never");
+    command
+}
+
 /// A command that is one check: it passes or it fails.
 fn one_check(command: &mut Command, log: &Path) -> Result<Count> {
-    let passed = run_logged(command.env("CARGO_TERM_COLOR", "never"), log)?.success();
+    let passed = run_logged(command, log)?.success();
     Ok(Count {
         passed: passed.into(),
         failed: (!passed).into(),
@@ -275,11 +249,7 @@ fn one_check(command: &mut Command, log: &Path) -> Result<Count> {
 }
 
 fn cargo_test(command: &mut Command, log: &Path) -> Result<Count> {
-    counted(
-        command.env("CARGO_TERM_COLOR", "never"),
-        log,
-        count::libtest,
-    )
+    counted(command, log, count::libtest)
 }
 
 /// A command that runs tests, which `count` finds in what it printed.
