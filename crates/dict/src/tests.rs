@@ -1,0 +1,434 @@
+//! The table against a model: a `BTreeMap` that goes through the same random history.
+//!
+//! A scan, a scan of expiring entries and a snapshot run alongside, one step now and then, and are begun anew
+//! when they end. The random words come from a seed, so that the same cases run natively and under Miri.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::{Chunk, Cursor, Dict, EntryRef, Object, Tag, Value, ValueRef};
+
+/// An object that can be counted: all share one `Arc`.
+#[derive(Debug)]
+struct Text {
+    text: String,
+    _alive: Arc<()>,
+}
+
+impl Object for Text {
+    type Frozen = String;
+
+    fn freeze(&self) -> String {
+        self.text.clone()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Plain {
+    Integer(i64),
+    Bytes(Vec<u8>),
+    Text(String),
+}
+
+/// Value, expiry, tag.
+type Row = (Plain, Option<u64>, u32);
+type Model = BTreeMap<Vec<u8>, Row>;
+
+fn plain<O>(value: ValueRef<'_, O>, text: impl Fn(&O) -> String) -> Plain {
+    match value {
+        ValueRef::Integer(integer) => Plain::Integer(integer),
+        ValueRef::Bytes(bytes) => Plain::Bytes(bytes.to_vec()),
+        ValueRef::Object(object) => Plain::Text(text(object)),
+    }
+}
+
+fn row(entry: &EntryRef<'_, Text>) -> Row {
+    (
+        plain(entry.value(), |text| text.text.clone()),
+        entry.expires_at_ms(),
+        entry.tag().0,
+    )
+}
+
+/// Xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        (self.next() >> 11) % bound
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// A scan that is under way: what it owes, and what it has shown.
+#[derive(Default)]
+struct Scan {
+    cursor: Cursor,
+    owed: BTreeSet<Vec<u8>>,
+}
+
+struct Case {
+    random: Random,
+    dict: Dict<Text>,
+    model: Model,
+    alive: Arc<()>,
+    keys: u64,
+    scan: Option<Scan>,
+    expiring_scan: Option<Scan>,
+    /// The model at the cut and the records since.
+    snapshot: Option<(Model, Model)>,
+    /// Whether room has been reserved, which is given back where entries come and go only.
+    reserved: bool,
+}
+
+impl Case {
+    fn new(seed: u64, hash_mask: u64, max_buckets: usize, keys: u64) -> Self {
+        Self {
+            random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            dict: Dict::for_test(seed, hash_mask, max_buckets),
+            model: Model::new(),
+            alive: Arc::new(()),
+            keys,
+            scan: None,
+            expiring_scan: None,
+            snapshot: None,
+            reserved: false,
+        }
+    }
+
+    fn key(&mut self) -> Vec<u8> {
+        let number = self.random.below(self.keys);
+        let mut key = format!("k{number}").into_bytes();
+        // Keys whose length takes a varint of two bytes.
+        if number % 16 == 3 {
+            key.resize(130, b'.');
+        }
+        key
+    }
+
+    fn value(&mut self) -> Plain {
+        match self.random.below(4) {
+            0 => Plain::Integer(self.random.next().cast_signed()),
+            1 => Plain::Text(format!("text {}", self.random.below(1000))),
+            _ => {
+                let len = if self.random.one_in(8) {
+                    300
+                } else {
+                    self.random.below(20)
+                };
+                Plain::Bytes(vec![self.random.next() as u8; len as usize])
+            }
+        }
+    }
+
+    fn expiry(&mut self) -> Option<u64> {
+        self.random.one_in(4).then(|| self.random.next())
+    }
+
+    fn borrow<'a>(plain: &'a Plain, alive: &Arc<()>) -> Value<'a, Text> {
+        match plain {
+            Plain::Integer(integer) => Value::Integer(*integer),
+            Plain::Bytes(bytes) => Value::Bytes(bytes),
+            Plain::Text(text) => Value::Object(Text {
+                text: text.clone(),
+                _alive: Arc::clone(alive),
+            }),
+        }
+    }
+
+    /// `shrinking` shifts the balance from insertions to removals.
+    fn step(&mut self, shrinking: bool) {
+        match self.random.below(20) {
+            0..=6 if !shrinking => self.insert(),
+            0..=8 => self.remove(),
+            9..=12 => self.change(),
+            13 => self.look_up(),
+            14 | 15 => self.step_scan(),
+            16 => self.step_expiring_scan(),
+            17 if self.random.one_in(400) => {
+                self.dict.clear();
+                assert!(self.snapshot.is_some() || self.dict.memory_bytes() == 0);
+                self.model.clear();
+                self.reserved = false;
+                self.break_promises(None);
+            }
+            18 if self.random.one_in(200) => {
+                let additional = self.random.below(self.keys) as usize;
+                self.dict.reserve(additional);
+                self.reserved = true;
+            }
+            _ => self.step_snapshot(),
+        }
+        assert_eq!(self.dict.len(), self.model.len());
+    }
+
+    /// A scan no longer owes what has been removed (`None`: everything).
+    fn break_promises(&mut self, removed: Option<&[u8]>) {
+        for scan in [&mut self.scan, &mut self.expiring_scan]
+            .into_iter()
+            .flatten()
+        {
+            match removed {
+                Some(key) => drop(scan.owed.remove(key)),
+                None => scan.owed.clear(),
+            }
+        }
+    }
+
+    fn insert(&mut self) {
+        let (key, value, expiry) = (self.key(), self.value(), self.expiry());
+        let tag = self.random.below(1 << 28) as u32;
+        let inserted = self
+            .dict
+            .insert(&key, Self::borrow(&value, &self.alive), expiry, Tag(tag));
+        if expiry.is_none()
+            && let Some(scan) = &mut self.expiring_scan
+        {
+            scan.owed.remove(&key);
+        }
+        let before = self.model.insert(key, (value, expiry, tag));
+        assert_eq!(inserted.new, before.is_none());
+        Self::check_replaced(inserted.replaced, before.map(|row| row.0));
+    }
+
+    fn check_replaced(replaced: Option<Text>, expected: Option<Plain>) {
+        let expected = expected.filter(|value| matches!(value, Plain::Text(_)));
+        assert_eq!(replaced.map(|object| Plain::Text(object.text)), expected);
+    }
+
+    fn remove(&mut self) {
+        let key = self.key();
+        let removed = self.dict.remove(&key);
+        let expected = self.model.remove(&key);
+        self.break_promises(Some(&key));
+        assert_eq!(removed.is_some(), expected.is_some());
+        if let (Some(removed), Some((value, expiry, _))) = (removed, expected) {
+            assert_eq!(removed.expires_at_ms, expiry);
+            Self::check_replaced(removed.object, Some(value));
+        }
+    }
+
+    fn change(&mut self) {
+        let (key, value, expiry) = (self.key(), self.value(), self.expiry());
+        let what = self.random.below(5);
+        let Some(mut entry) = self.dict.get_mut(&key) else {
+            assert!(!self.model.contains_key(&key));
+            return;
+        };
+        let row = self
+            .model
+            .get_mut(&key)
+            .expect("the table has only what the model has");
+        assert_eq!(entry.key(), key);
+        match what {
+            0 => {
+                Self::check_replaced(
+                    entry.set_value(Self::borrow(&value, &self.alive)),
+                    Some(std::mem::replace(&mut row.0, value)),
+                );
+            }
+            1 => {
+                entry.set_expires_at_ms(expiry);
+                row.1 = expiry;
+                if expiry.is_none()
+                    && let Some(scan) = &mut self.expiring_scan
+                {
+                    scan.owed.remove(&key);
+                }
+            }
+            2 => {
+                entry.set_tag(Tag(77));
+                row.2 = 77;
+            }
+            3 => match (entry.bytes_mut(), &mut row.0) {
+                (Some(bytes), Plain::Bytes(expected)) => {
+                    bytes.reverse();
+                    bytes.fill(b'x');
+                    expected.fill(b'x');
+                }
+                (bytes, _) => assert!(bytes.is_none()),
+            },
+            _ => match (entry.object_mut(), &mut row.0) {
+                (Some(text), Plain::Text(expected)) => {
+                    text.text.push('+');
+                    expected.push('+');
+                }
+                (text, _) => assert!(text.is_none()),
+            },
+        }
+        assert_eq!(plain(entry.value(), |text| text.text.clone()), row.0);
+        assert_eq!(entry.expires_at_ms(), row.1);
+        assert_eq!(entry.tag(), Tag(row.2));
+    }
+
+    fn look_up(&mut self) {
+        let key = self.key();
+        let hash = self.dict.hash(&key);
+        self.dict.prefetch(hash);
+        self.dict.prefetch_entry(hash);
+        assert_eq!(
+            self.dict.get_hashed(hash, &key).map(|entry| row(&entry)),
+            self.model.get(&key).cloned()
+        );
+        let random = &mut self.random;
+        match self.dict.random(&mut || random.next()) {
+            Some(entry) => assert_eq!(Some(&row(&entry)), self.model.get(entry.key())),
+            None => assert!(self.model.is_empty()),
+        }
+    }
+
+    fn step_scan(&mut self) {
+        let Some(scan) = &mut self.scan else {
+            self.scan = Some(Scan {
+                cursor: 0,
+                owed: self.model.keys().cloned().collect(),
+            });
+            return;
+        };
+        let model = &self.model;
+        scan.cursor = self.dict.scan(scan.cursor, &mut |entry| {
+            assert_eq!(Some(&row(&entry)), model.get(entry.key()));
+            scan.owed.remove(entry.key());
+        });
+        if scan.cursor == 0 {
+            assert_eq!(
+                scan.owed,
+                BTreeSet::new(),
+                "present throughout, not returned"
+            );
+            self.scan = None;
+        }
+    }
+
+    fn step_expiring_scan(&mut self) {
+        let Some(scan) = &mut self.expiring_scan else {
+            let expiring = self.model.iter().filter(|(_, row)| row.1.is_some());
+            self.expiring_scan = Some(Scan {
+                cursor: 0,
+                owed: expiring.map(|(key, _)| key.clone()).collect(),
+            });
+            return;
+        };
+        scan.cursor = self.dict.scan_expiring(scan.cursor, &mut |entry| {
+            assert!(entry.expires_at_ms().is_some());
+            scan.owed.remove(entry.key());
+        });
+        if scan.cursor == 0 {
+            assert_eq!(
+                scan.owed,
+                BTreeSet::new(),
+                "expiring throughout, not returned"
+            );
+            self.expiring_scan = None;
+        }
+    }
+
+    fn step_snapshot(&mut self) {
+        let Some((cut, records)) = &mut self.snapshot else {
+            assert!(!self.dict.snapshot_running());
+            self.dict.snapshot_begin();
+            self.snapshot = Some((self.model.clone(), Model::new()));
+            return;
+        };
+        if self.random.one_in(100) {
+            self.dict.snapshot_abandon();
+            self.snapshot = None;
+            return;
+        }
+        let mut chunk = Chunk::new();
+        let complete = self
+            .dict
+            .snapshot_walk(self.random.below(4) as usize, &mut chunk);
+        assert_eq!(chunk.records().count(), chunk.len());
+        for record in chunk.records() {
+            let value = plain(record.value, String::clone);
+            let before = records.insert(
+                record.key.to_vec(),
+                (value, record.expires_at_ms, record.tag.0),
+            );
+            assert!(before.is_none(), "a record comes once");
+        }
+        assert_eq!(complete, !self.dict.snapshot_running());
+        if complete {
+            assert_eq!(records, cut, "the snapshot is the table at its cut");
+            self.snapshot = None;
+        }
+    }
+
+    fn check_all(&self) {
+        let all: Vec<_> = self
+            .dict
+            .iter()
+            .map(|entry| (entry.key().to_vec(), row(&entry)))
+            .collect();
+        assert_eq!(all.len(), self.model.len());
+        assert_eq!(all.into_iter().collect::<Model>(), self.model);
+        let expiries = || self.model.values().filter_map(|row| row.1);
+        assert_eq!(self.dict.expiring_len(), expiries().count());
+        assert_eq!(self.dict.expiry_sum_ms(), expiries().map(u128::from).sum());
+    }
+
+    /// Grows and shrinks the table for a while, then checks that nothing is left behind.
+    fn run(mut self, steps: u64) {
+        for step in 0..steps {
+            self.step(step % 1000 >= 600);
+            if step % 200 == 0 {
+                self.check_all();
+            }
+        }
+        self.check_all();
+        for key in std::mem::take(&mut self.model).into_keys() {
+            assert!(self.dict.remove(&key).is_some());
+        }
+        let floor = 64 * 2 + 8 * 32;
+        let left = self.dict.memory_bytes();
+        assert!(self.reserved || left <= floor, "{left} bytes for nothing");
+        let alive = self.alive;
+        drop(self.dict);
+        assert_eq!(Arc::strong_count(&alive), 1, "objects outlive their table");
+    }
+}
+
+/// Hashes whose bits are all there, only the top ones (long chains in every segment), only some at the top and
+/// bottom, none of the top (one segment takes all), and none at all.
+const MASKS: [u64; 5] = [
+    u64::MAX,
+    0xff << 56,
+    0xf000_0000_0000_000f,
+    u64::MAX >> 12,
+    0,
+];
+
+#[test]
+fn the_table_is_its_model() {
+    let (seeds, steps) = if cfg!(miri) { (1, 700) } else { (30, 4000) };
+    for seed in 0..seeds {
+        for (number, mask) in MASKS.into_iter().enumerate() {
+            for max_buckets in [1, 3] {
+                let keys = if number == 4 { 40 } else { 200 };
+                Case::new(seed * 10 + number as u64, mask, max_buckets, keys).run(steps);
+            }
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(
+    miri,
+    ignore = "the small segments of the other test are enough for Miri"
+)]
+fn the_table_is_its_model_at_full_size() {
+    for seed in 0..3 {
+        Case::new(seed, u64::MAX, crate::segment::MAX_BUCKETS, 6000).run(40_000);
+    }
+}
