@@ -36,24 +36,22 @@ const BUILD_MARK: &str = "__BUILD__";
 
 /// `cargo xtask play`.
 pub(crate) fn play(port: u16, no_serve: bool) -> Result<()> {
-    let folder = build()?;
     if no_serve {
-        println!("The page is in {}.", folder.display());
+        println!("The page is in {}.", build()?.display());
         return Ok(());
     }
-    let server = Server::bind(&folder, port).map_err(|error| match error.kind() {
+    // A port that is taken is better known before the build than after it.
+    let server = Server::bind(port).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!(
-                "port {port} is taken; choose another: cargo xtask play --port {}",
-                port.wrapping_add(1).max(1024)
-            )
+            let other = port.checked_add(1).unwrap_or(8080);
+            format!("port {port} is taken; choose another: cargo xtask play --port {other}")
         }
         _ => format!("cannot listen on 127.0.0.1:{port}: {error}"),
     })?;
     let address = server.address().map_err(|error| error.to_string())?;
+    let folder = build()?;
     println!("Lastsave is at http://{address}/ (Ctrl+C stops it)");
-    server.serve();
-    Ok(())
+    server.serve(&folder).map_err(at(&folder))
 }
 
 /// `cargo xtask dist`.

@@ -24,34 +24,29 @@ const HEAD_LIMIT: u64 = 16 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A bound server; connections wait until it serves.
-pub(crate) struct Server {
-    listener: TcpListener,
-    folder: PathBuf,
-}
+pub(crate) struct Server(TcpListener);
 
 impl Server {
-    /// Binds to `port` of 127.0.0.1; 0 takes any free one. `folder` must exist.
-    pub(crate) fn bind(folder: &Path, port: u16) -> io::Result<Self> {
-        let folder = folder.canonicalize()?;
-        Ok(Self {
-            listener: TcpListener::bind((Ipv4Addr::LOCALHOST, port))?,
-            folder,
-        })
+    /// Binds to `port` of 127.0.0.1; 0 takes any free one.
+    pub(crate) fn bind(port: u16) -> io::Result<Self> {
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(Self)
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.0.local_addr()
     }
 
-    /// Serves until the process ends, one thread per request.
-    pub(crate) fn serve(&self) {
-        for stream in self.listener.incoming().flatten() {
-            let folder = self.folder.clone();
+    /// Serves `folder` until the process ends, one thread per request. Fails if there is no such folder.
+    pub(crate) fn serve(&self, folder: &Path) -> io::Result<()> {
+        let folder = folder.canonicalize()?;
+        for stream in self.0.incoming().flatten() {
+            let folder = folder.clone();
             thread::spawn(move || {
                 // A client that goes away early is none of our concern.
                 let _ = answer(&stream, &folder);
             });
         }
+        Ok(())
     }
 }
 
@@ -218,9 +213,9 @@ mod tests {
         fs::write(folder.join("a b.wasm"), b"\0asm").unwrap();
         fs::write(folder.join(".hidden"), "hidden").unwrap();
         fs::write(folder.join("sub/index.html"), "below").unwrap();
-        let server = Server::bind(&folder, 0).unwrap();
+        let server = Server::bind(0).unwrap();
         let address = server.address().unwrap();
-        thread::spawn(move || server.serve());
+        thread::spawn(move || server.serve(&folder));
         (top, address)
     }
 
