@@ -1,0 +1,192 @@
+//! Against the real server's bytes.
+
+use lastsave_dict::{Record, Tag};
+
+use super::*;
+use crate::samples::{Dump, STRINGS_RDB, dumps};
+use crate::{Decoder, Item, VERSION, crc64};
+
+const OPTIONS: EncoderOptions = EncoderOptions {
+    compression: true,
+    checksum: true,
+};
+
+fn aux() -> Aux {
+    Aux {
+        version: "7.0.15",
+        created_at_s: 1_795_351_423,
+        used_memory: 1_038_456,
+        aof_base: false,
+    }
+}
+
+fn text(key: &'static [u8], value: &'static [u8]) -> Record<'static, FrozenObject> {
+    Record {
+        key,
+        value: ValueRef::Bytes(value),
+        expires_at_ms: None,
+        tag: Tag(0),
+    }
+}
+
+#[test]
+fn dump_payloads_are_the_servers() {
+    for (string, dump) in dumps() {
+        let mut payload = Vec::new();
+        encode_value(&mut payload, ValueRef::Bytes(&string), OPTIONS);
+        payload.extend_from_slice(&(VERSION as u16).to_le_bytes());
+        payload.extend_from_slice(&crc64(&payload).to_le_bytes());
+        let shown = String::from_utf8_lossy(&string[..string.len().min(40)]);
+        match dump {
+            Dump::Whole(expected) => assert_eq!(payload, expected, "{shown}"),
+            Dump::LengthAndChecksum(length, checksum) => {
+                assert_eq!(payload.len(), length, "{shown}… of {}", string.len());
+                assert_eq!(
+                    &payload[length - 8..],
+                    checksum,
+                    "{shown}… of {}",
+                    string.len()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_servers_file_written_again_is_the_same_file() {
+    let mut decoder = Decoder::new(STRINGS_RDB, true).expect("a sound header");
+    let mut encoder = Encoder::new(OPTIONS, &aux());
+    let mut db = 0;
+    loop {
+        match decoder.next_item().expect("a sound file") {
+            Item::Aux(..) => {}
+            Item::SelectDb(number) => db = number as usize,
+            Item::ResizeDb(keys, expiring) => encoder.database(db, keys, expiring),
+            Item::Key {
+                key,
+                value: lastsave_keyspace::OwnedValue::Text(value),
+                expires_at_ms,
+            } => {
+                let value = ValueRef::Bytes(&value);
+                encoder.record(
+                    db,
+                    &Record {
+                        key: &key,
+                        value,
+                        expires_at_ms,
+                        tag: Tag(0),
+                    },
+                );
+            }
+            Item::End => break,
+        }
+    }
+    encoder.finish();
+    assert_eq!(encoder.pending(), STRINGS_RDB);
+}
+
+#[test]
+fn the_checksum_does_not_depend_on_when_the_buffer_is_taken() {
+    let write = |take_every: usize| {
+        let mut encoder = Encoder::new(OPTIONS, &aux());
+        let mut file = Vec::new();
+        for count in 1..=100 {
+            encoder.record(0, &text(b"key", b"a value of some length, a value"));
+            if count % take_every == 0 {
+                file.extend(encoder.take(vec![1, 2, 3]));
+            }
+        }
+        encoder.finish();
+        file.extend(encoder.take(Vec::new()));
+        assert!(encoder.pending().is_empty());
+        file
+    };
+    let at_once = write(1_000);
+    assert_eq!(write(1), at_once);
+    assert_eq!(write(7), at_once);
+}
+
+#[test]
+fn without_a_checksum_the_file_ends_in_zeros() {
+    let mut encoder = Encoder::new(
+        EncoderOptions {
+            checksum: false,
+            compression: true,
+        },
+        &aux(),
+    );
+    encoder.record(0, &text(b"k", b"v"));
+    encoder.finish();
+    assert!(encoder.pending().ends_with(&[0xff, 0, 0, 0, 0, 0, 0, 0, 0]));
+}
+
+#[test]
+fn a_database_is_selected_once_and_whenever_it_changes() {
+    let mut encoder = Encoder::new(OPTIONS, &aux());
+    encoder.take(Vec::new());
+    encoder.database(0, 2, 0);
+    for db in [0, 0, 300, 0] {
+        encoder.record(db, &text(b"k", b"v"));
+    }
+    let key = [0, 1, b'k', 1, b'v'];
+    let expected = [
+        &[0xfe, 0, 0xfb, 2, 0][..],
+        &key,
+        &key,
+        &[0xfe, 0x41, 0x2c],
+        &key,
+        &[0xfe, 0],
+        &key,
+    ];
+    assert_eq!(encoder.pending(), expected.concat());
+}
+
+#[test]
+fn an_integer_is_written_as_its_text_would_be() {
+    let numbers = [
+        0,
+        1,
+        -1,
+        127,
+        128,
+        -128,
+        -129,
+        32_767,
+        -32_769,
+        2_147_483_647,
+        -2_147_483_648,
+    ];
+    let large = [2_147_483_648, -2_147_483_649, i64::MAX, i64::MIN];
+    for number in numbers.into_iter().chain(large) {
+        let (mut from_number, mut from_text) = (Vec::new(), Vec::new());
+        encode_value(&mut from_number, ValueRef::Integer(number), OPTIONS);
+        encode_value(
+            &mut from_text,
+            ValueRef::Bytes(number.to_string().as_bytes()),
+            OPTIONS,
+        );
+        assert_eq!(from_number, from_text, "{number}");
+    }
+}
+
+#[test]
+fn lengths_take_their_shortest_form() {
+    let cases: [(u64, &[u8]); 8] = [
+        (0, &[0]),
+        (63, &[0x3f]),
+        (64, &[0x40, 0x40]),
+        (16_383, &[0x7f, 0xff]),
+        (16_384, &[0x80, 0, 0, 0x40, 0]),
+        (0xffff_ffff, &[0x80, 0xff, 0xff, 0xff, 0xff]),
+        (0x1_0000_0000, &[0x81, 0, 0, 0, 1, 0, 0, 0, 0]),
+        (
+            u64::MAX,
+            &[0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        ),
+    ];
+    for (length, bytes) in cases {
+        let mut out = Vec::new();
+        put_length(&mut out, length);
+        assert_eq!(out, bytes, "{length}");
+    }
+}
