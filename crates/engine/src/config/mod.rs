@@ -4,6 +4,8 @@
 //! limits, whether it may change at run time, and its help; parsing, CONFIG GET, SET and REWRITE, and the page's editor
 //! all derive from it.
 
+use std::collections::BTreeMap;
+
 /// When the append-only file is synced: `appendfsync`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FsyncPolicy {
@@ -65,6 +67,7 @@ pub struct Config {
     pub client_query_buffer_limit: u64,
     pub requirepass: String,
     pub enable_debug_command: String,
+    pub enable_protected_configs: String,
     // RDB.
     pub dir: String,
     pub dbfilename: String,
@@ -89,6 +92,8 @@ pub struct Config {
     pub aof_disable_auto_gc: bool,
     /// Lastsave's own: brings Redis's original behaviour back where we differ on purpose.
     pub redis_faithful: bool,
+    /// Parameters that are kept and shown without effect yet, by name, if not at their default.
+    pub others: BTreeMap<&'static str, String>,
 }
 
 impl Default for Config {
@@ -124,6 +129,7 @@ impl Default for Config {
             client_query_buffer_limit: 1 << 30,
             requirepass: String::new(),
             enable_debug_command: "no".into(),
+            enable_protected_configs: "no".into(),
             dir: ".".into(),
             dbfilename: "dump.rdb".into(),
             save: vec![
@@ -158,14 +164,26 @@ impl Default for Config {
             aof_rewrite_incremental_fsync: true,
             aof_disable_auto_gc: false,
             redis_faithful: false,
+            others: BTreeMap::new(),
         }
     }
 }
 
 mod file;
+mod kind;
+mod parameters;
 mod rewrite;
+mod runtime;
 mod table;
+mod words;
 
-pub use file::{ConfigError, parse_args, parse_file};
+pub use file::{
+    CommandLine, ConfigError, parse_args, parse_file, parse_file_with, strip_trailing_comments,
+};
+pub use kind::{Empty, Form, Kind};
+pub use parameters::PARAMETERS;
 pub use rewrite::rewrite;
-pub use table::{Flags, Kind, PARAMETERS, Parameter, SetError, get, parameter, set};
+pub use runtime::{
+    ConfigChange, SetBy, config_get, config_set, config_set_error, parameters_markdown,
+};
+pub use table::{Flags, Parameter, Place, SetError, get, parameter, set};
