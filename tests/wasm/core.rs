@@ -1,13 +1,14 @@
-//! The core computes in the browser, on 32 bits, what it computes natively on 64.
+//! The core computes in the browser, on 32 bits, what it computes natively on 64: each test runs in both,
+//! against the same constants.
 
-#![cfg(target_arch = "wasm32")]
-
+use lastsave_dict::{Cursor, Dict, Object, Tag, Value};
 use lastsave_resp::{ArgsBuf, Limits, ProtocolError, RequestParser, append_request};
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-wasm_bindgen_test_configure!(run_in_browser);
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
-#[wasm_bindgen_test]
+#[wasm_bindgen_test(unsupported = test)]
 fn a_request_survives_the_wire() {
     let mut words = ArgsBuf::new();
     words.push(b"SET");
@@ -26,15 +27,67 @@ fn a_request_survives_the_wire() {
     assert!(parsed.iter().eq(words.as_args().iter()));
 }
 
-#[wasm_bindgen_test]
+#[wasm_bindgen_test(unsupported = test)]
 fn a_length_beyond_32_bits_is_refused_not_wrapped() {
     for header in ["$629145600", "$4294967297", "$18446744073709551617"] {
         let mut parser = RequestParser::new(Limits::default());
         let request = format!("*1\r\n{header}\r\n");
-        assert_eq!(
-            parser.parse(request.as_bytes()).err(),
-            Some(ProtocolError::InvalidBulkLength),
-            "{header}"
-        );
+        let error = parser.parse(request.as_bytes()).err();
+        assert_eq!(error, Some(ProtocolError::InvalidBulkLength), "{header}");
     }
+}
+
+/// No value of these tests is an object.
+struct NoObject;
+
+impl Object for NoObject {
+    type Frozen = ();
+
+    fn freeze(&self) {}
+}
+
+/// FNV-1a: a checksum that is in no crate under test.
+fn fold(hash: u64, bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    bytes.iter().fold(hash, step)
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn a_seed_gives_one_order_of_keys_everywhere() {
+    let mut dict: Dict<NoObject> = Dict::new(42);
+    for number in 0..10_000_i64 {
+        let key = format!("session:{number}");
+        let expires_at_ms = (number % 3 == 0).then_some(1_700_000_000_000 + number as u64);
+        dict.insert(
+            key.as_bytes(),
+            Value::Bytes(key.as_bytes()),
+            expires_at_ms,
+            Tag::default(),
+        );
+        if number % 4 == 3 {
+            dict.remove(format!("session:{}", number / 2).as_bytes());
+        }
+    }
+    let mut walked = 0xcbf2_9ce4_8422_2325;
+    for entry in dict.iter() {
+        walked = fold(walked, entry.key());
+    }
+    let mut scanned = walked;
+    let mut cursor: Cursor = 0;
+    loop {
+        cursor = dict.scan(cursor, &mut |entry| scanned = fold(scanned, entry.key()));
+        scanned = fold(scanned, &cursor.to_le_bytes());
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert_eq!(
+        (dict.len(), dict.memory_bytes(), walked, scanned),
+        (
+            7_500,
+            347_002,
+            2_003_768_471_671_533_403,
+            7_362_773_509_201_711_587
+        )
+    );
 }
