@@ -1,1 +1,50 @@
 //! The handlers, one module per group of commands.
+
+pub(crate) mod databases;
+pub(crate) mod expire;
+pub(crate) mod keys;
+pub(crate) mod object;
+pub(crate) mod scan;
+pub(crate) mod server;
+pub(crate) mod string_edits;
+pub(crate) mod strings;
+
+use crate::{Call, number};
+
+const SYNTAX_ERROR: &str = "ERR syntax error";
+const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
+const SAME_OBJECT: &str = "ERR source and destination objects are the same";
+
+impl Call<'_> {
+    /// Reads an integer, or answers with an error.
+    fn integer(&mut self, text: &[u8]) -> Option<i64> {
+        let number = number::parse_i64(text);
+        if number.is_none() {
+            self.reply.error(NOT_AN_INTEGER);
+        }
+        number
+    }
+
+    /// Reads the number of a database that exists, or answers with an error.
+    fn database_number(&mut self, text: &[u8]) -> Option<usize> {
+        let number = self.integer(text)?;
+        if i32::try_from(number).is_err() {
+            let (min, max) = (i32::MIN, i32::MAX);
+            self.reply.error(&format!(
+                "ERR value is out of range, value must between {min} and {max}"
+            ));
+            return None;
+        }
+        let db = usize::try_from(number)
+            .ok()
+            .filter(|db| *db < self.keyspace.databases.len());
+        if db.is_none() {
+            self.reply.error(DB_OUT_OF_RANGE);
+        }
+        db
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ mod call;
 mod object;
 mod store;
 mod table;
+mod tag;
 
 pub mod commands;
 pub mod glob;
@@ -20,6 +21,6 @@ pub use call::{Call, Effects, EventClass, Origin, Propagated};
 pub use object::{FrozenObject, Object, OwnedValue};
 pub use store::{Database, Keyspace, Settings};
 pub use table::{
-    COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, ServerCommand, arity_error, lookup,
-    lookup_subcommand, unknown_command_error,
+    ACL_CATEGORIES, COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, KeySpec, Resolved,
+    ServerCommand, arity_error, lookup, lookup_subcommand, resolve, unknown_command_error,
 };

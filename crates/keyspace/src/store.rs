@@ -1,8 +1,12 @@
 //! The databases.
 
-use lastsave_dict::{Chunk, Dict};
+use std::sync::Arc;
 
-use crate::{FrozenObject, Object, OwnedValue};
+use lastsave_dict::{Chunk, Cursor, Dict, Tag, Value};
+
+use crate::call::is_due;
+use crate::object::{INLINE_LEN, Text, text_value};
+use crate::{FrozenObject, Object, OwnedValue, tag};
 
 /// What of the configuration the keyspace itself obeys; the engine keeps it up to date.
 #[derive(Clone, Debug)]
@@ -11,7 +15,10 @@ pub struct Settings {
     pub max_string_len: usize,
     /// `lazyfree-lazy-expire`: an expired key is written as UNLINK instead of DEL.
     pub lazy_expire: bool,
-    /// Whether expired keys are removed when met and by the cycle (`DEBUG SET-ACTIVE-EXPIRE` rules the cycle only).
+    /// `lazyfree-lazy-user-del`: GETDEL is written as UNLINK instead of DEL.
+    pub lazy_user_del: bool,
+    /// Whether the cycle removes expired keys: `DEBUG SET-ACTIVE-EXPIRE`. Those that a command meets are
+    /// removed anyway.
     pub active_expire: bool,
 }
 
@@ -20,6 +27,7 @@ impl Default for Settings {
         Self {
             max_string_len: 512 << 20,
             lazy_expire: false,
+            lazy_user_del: false,
             active_expire: true,
         }
     }
@@ -29,6 +37,11 @@ impl Default for Settings {
 pub struct Database {
     /// The keys.
     pub keys: Dict<Object>,
+    /// The number that a running snapshot files the keys under: the database's own when the snapshot began.
+    /// It moves along when SWAPDB moves the keys.
+    snapshot_db: usize,
+    /// Where the expiry cycle goes on.
+    expire_cursor: Cursor,
 }
 
 /// All databases, with the source of randomness that commands draw from.
@@ -37,13 +50,35 @@ pub struct Keyspace {
     pub databases: Vec<Database>,
     /// What of the configuration the keyspace obeys.
     pub settings: Settings,
+    random_state: u64,
+    /// What [`Keyspace::restore`] marks keys with.
+    restored_tag: Tag,
+    /// The database that the expiry cycle goes on with.
+    expire_db: usize,
+    /// A chunk that the last slice of a snapshot took and had no record for.
+    spare_chunk: Option<Chunk<FrozenObject>>,
 }
 
 impl Keyspace {
     /// Empty databases. `seed` decides hash order and everything random.
     pub fn new(databases: usize, seed: u64) -> Self {
-        let _ = (databases, seed);
-        todo!("helper")
+        let mut keyspace = Self {
+            databases: Vec::new(),
+            settings: Settings::default(),
+            random_state: seed,
+            restored_tag: Tag::default(),
+            expire_db: 0,
+            spare_chunk: None,
+        };
+        for number in 0..databases {
+            let keys = Dict::new(keyspace.next_random());
+            keyspace.databases.push(Database {
+                keys,
+                snapshot_db: number,
+                expire_cursor: 0,
+            });
+        }
+        keyspace
     }
 
     /// The number of keys in all databases.
@@ -59,9 +94,18 @@ impl Keyspace {
         self.len() == 0
     }
 
-    /// The next random word, from the seed.
+    /// The next random word, from the seed, by the `SplitMix64` generator.
     pub fn next_random(&mut self) -> u64 {
-        todo!("helper")
+        self.random_state = self.random_state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed =
+            (self.random_state ^ self.random_state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
+    }
+
+    /// Says at what time, in microseconds since the epoch, keys are being restored: they count as used then.
+    pub fn set_restore_time(&mut self, now_us: u64) {
+        self.restored_tag = tag::fresh(now_us);
     }
 
     /// Adds a decoded key, as a loader does: no expiry check, no effects. Returns whether the key was new; an
@@ -73,53 +117,154 @@ impl Keyspace {
         value: OwnedValue,
         expires_at_ms: Option<u64>,
     ) -> bool {
-        let _ = (db, key, value, expires_at_ms);
-        todo!("helper")
+        let OwnedValue::Text(text) = value;
+        let bytes;
+        let value = if text.len() > INLINE_LEN {
+            Value::Object(Object::Text(Arc::new(text)))
+        } else {
+            bytes = text;
+            text_value(&bytes)
+        };
+        self.databases[db]
+            .keys
+            .insert(key, value, expires_at_ms, self.restored_tag)
+            .new
     }
 
     /// Empties every database.
     pub fn clear(&mut self) {
-        todo!("helper")
+        for database in &mut self.databases {
+            database.keys.clear();
+        }
     }
 
     /// One slice of the active expiry cycle: visits about `max_entries` entries, removes those whose time has
-    /// come and appends their keys to `expired`. Returns whether it is worth another slice at once.
+    /// come and appends their keys to `expired`. Returns whether it is worth another slice at once: more than a
+    /// tenth of what it visited had expired.
     pub fn expire_cycle(
         &mut self,
         now_ms: u64,
         max_entries: usize,
         expired: &mut Vec<(usize, Vec<u8>)>,
     ) -> bool {
-        let _ = (now_ms, max_entries, expired);
-        todo!("helper")
+        if !self.settings.active_expire {
+            return false;
+        }
+        let (mut visited, mut removed, mut work) = (0, 0, 0);
+        let mut databases_left = self.databases.len();
+        while work < max_entries && databases_left > 0 {
+            let db = self.expire_db % self.databases.len();
+            let database = &mut self.databases[db];
+            let mut due = Vec::new();
+            if database.keys.expiring_len() > 0 {
+                let mut seen = 0;
+                database.expire_cursor =
+                    database
+                        .keys
+                        .scan_expiring(database.expire_cursor, &mut |entry| {
+                            seen += 1;
+                            if is_due(&entry, now_ms) {
+                                due.push(entry.key().to_vec());
+                            }
+                        });
+                visited += seen;
+                // An empty stretch costs as well.
+                work += seen.max(1);
+            } else {
+                database.expire_cursor = 0;
+            }
+            removed += due.len();
+            for key in due {
+                database.keys.remove(&key);
+                expired.push((db, key));
+            }
+            if database.expire_cursor == 0 {
+                self.expire_db = (db + 1) % self.databases.len();
+                databases_left -= 1;
+            }
+        }
+        removed * 10 > visited
+    }
+
+    /// Exchanges two databases; a running snapshot keeps filing keys under the numbers of its cut.
+    pub(crate) fn swap_databases(&mut self, first: usize, second: usize) {
+        self.databases.swap(first, second);
     }
 
     /// Begins a snapshot of all databases: what [`Keyspace::snapshot_walk`] yields is the data of this moment.
+    ///
+    /// # Panics
+    /// If one is already running.
     pub fn snapshot_begin(&mut self) {
-        todo!("helper")
+        for (number, database) in self.databases.iter_mut().enumerate() {
+            database.snapshot_db = number;
+            database.keys.snapshot_begin();
+        }
     }
 
     /// Walks on by about `max_entries` entries and appends to `out` chunks of records, each of one database
     /// (numbered as at the cut, SWAPDB or not). Returns whether the snapshot is complete. `new_chunk` gives an
     /// empty chunk, from a pool perhaps.
+    ///
+    /// Records that changes in other databases emitted come along, so that they need not be held until the
+    /// walk arrives there.
     pub fn snapshot_walk(
         &mut self,
         max_entries: usize,
         new_chunk: &mut dyn FnMut() -> Chunk<FrozenObject>,
         out: &mut Vec<(usize, Chunk<FrozenObject>)>,
     ) -> bool {
-        let _ = (max_entries, new_chunk, out);
-        todo!("helper")
+        let mut left = max_entries;
+        let mut complete = true;
+        for number in 0..self.databases.len() {
+            let Some(database) = self
+                .databases
+                .iter_mut()
+                .find(|database| database.snapshot_db == number)
+            else {
+                continue;
+            };
+            if !database.keys.snapshot_running() {
+                continue;
+            }
+            let mut chunk = self.spare_chunk.take().unwrap_or_else(&mut *new_chunk);
+            let done = database.keys.snapshot_walk(left, &mut chunk);
+            left = left.saturating_sub(chunk.len());
+            complete &= done;
+            if chunk.is_empty() {
+                self.spare_chunk = Some(chunk);
+            } else {
+                out.push((number, chunk));
+            }
+        }
+        complete
     }
 
     /// Gives a running snapshot up.
     pub fn snapshot_abandon(&mut self) {
-        todo!("helper")
+        for database in &mut self.databases {
+            if database.keys.snapshot_running() {
+                database.keys.snapshot_abandon();
+            }
+        }
     }
 
     /// A hash of the whole content (databases, keys, values, expiries), independent of the order of keys and of
     /// encodings: two keyspaces are equal exactly if it is, for tests and verdicts.
     pub fn digest(&self) -> u64 {
-        todo!("helper")
+        let mut sum = 0u64;
+        let mut record = Vec::new();
+        for (db, database) in self.databases.iter().enumerate() {
+            for entry in database.keys.iter() {
+                record.clear();
+                record.extend_from_slice(&(db as u64).to_le_bytes());
+                record.extend_from_slice(&entry.expires_at_ms().unwrap_or(u64::MAX).to_le_bytes());
+                record.extend_from_slice(&(entry.key().len() as u64).to_le_bytes());
+                record.extend_from_slice(entry.key());
+                record.extend_from_slice(Text::of(entry.value()).as_bytes());
+                sum = sum.wrapping_add(rapidhash::v3::rapidhash_v3(&record));
+            }
+        }
+        sum
     }
 }

@@ -1,8 +1,15 @@
 //! The table of commands: one row each, everything else derived.
 
-use lastsave_resp::Args;
-
 use crate::Call;
+
+mod connection;
+mod find;
+mod keys;
+mod server;
+mod strings;
+mod transactions;
+
+pub use find::{Resolved, arity_error, lookup, lookup_subcommand, resolve, unknown_command_error};
 
 /// What implements a command.
 #[derive(Clone, Copy)]
@@ -79,10 +86,48 @@ impl CommandFlags {
     pub const MOVABLE_KEYS: Self = Self(1 << 14);
     /// May write to the append-only file though it is not [`CommandFlags::WRITE`].
     pub const MAY_REPLICATE: Self = Self(1 << 15);
+    /// Refused while a replica loads a data set beside the old one.
+    pub const NO_ASYNC_LOADING: Self = Self(1 << 16);
+    /// Allowed while a script runs for too long.
+    pub const ALLOW_BUSY: Self = Self(1 << 17);
+
+    /// The flags with the names that COMMAND shows them by, in its order.
+    pub const NAMES: &[(Self, &str)] = &[
+        (Self::WRITE, "write"),
+        (Self::READONLY, "readonly"),
+        (Self::DENYOOM, "denyoom"),
+        (Self::ADMIN, "admin"),
+        (Self::PUBSUB, "pubsub"),
+        (Self::NOSCRIPT, "noscript"),
+        (Self::BLOCKING, "blocking"),
+        (Self::LOADING, "loading"),
+        (Self::STALE, "stale"),
+        (Self::SKIP_MONITOR, "skip_monitor"),
+        (Self::SKIP_SLOWLOG, "skip_slowlog"),
+        (Self::FAST, "fast"),
+        (Self::NO_AUTH, "no_auth"),
+        (Self::NO_ASYNC_LOADING, "no_async_loading"),
+        (Self::NO_MULTI, "no_multi"),
+        (Self::MOVABLE_KEYS, "movablekeys"),
+        (Self::ALLOW_BUSY, "allow_busy"),
+    ];
 
     /// Whether all flags of `other` are set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// These flags and those of `other`: `|` for constants.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The names of the flags that are set, in COMMAND's order.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES
+            .iter()
+            .filter(move |(flag, _)| self.has(*flag))
+            .map(|(_, name)| *name)
     }
 }
 
@@ -90,7 +135,7 @@ impl std::ops::BitOr for CommandFlags {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.with(other)
     }
 }
 
@@ -104,6 +149,47 @@ pub struct KeyRange {
     pub last: i8,
     /// The distance from one key to the next.
     pub step: i8,
+}
+
+impl KeyRange {
+    /// No keys.
+    pub const NONE: Self = Self {
+        first: 0,
+        last: 0,
+        step: 0,
+    };
+
+    /// The indices of the keys among `words` words, the name included.
+    pub fn positions(self, words: usize) -> impl Iterator<Item = usize> {
+        let last = if self.last < 0 {
+            words as i64 + i64::from(self.last)
+        } else {
+            i64::from(self.last)
+        };
+        let last = last.min(words as i64 - 1);
+        let range = if self.first > 0 {
+            i64::from(self.first)..last + 1
+        } else {
+            0..0
+        };
+        range
+            .step_by(self.step.max(1) as usize)
+            .map(|index| index as usize)
+    }
+}
+
+/// Some keys of a command and how it uses them, as COMMAND INFO tells them: from `index` on every `step`th, up
+/// to `last` behind it (negative: from the end of the words).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    /// The index of the first key.
+    pub index: u8,
+    /// The index of the last key, relative to `index`; -1 is the last word.
+    pub last: i8,
+    /// The distance from one key to the next.
+    pub step: u8,
+    /// What happens to the keys: one of `RO RW OW RM`, then some of `access update insert delete`.
+    pub flags: &'static str,
 }
 
 /// What documentation files a command under.
@@ -129,6 +215,7 @@ pub enum Group {
 }
 
 /// One row of the table.
+#[derive(Clone, Copy)]
 pub struct Command {
     /// The name, in lower case; of a subcommand, its own word only.
     pub name: &'static str,
@@ -136,10 +223,15 @@ pub struct Command {
     pub arity: i8,
     /// What the server must know before running it.
     pub flags: CommandFlags,
-    /// Its access-control categories besides those that follow from flags and group: `"keyspace dangerous"`.
+    /// Its access-control categories besides those that follow from flags: `"keyspace dangerous"`. All of them
+    /// are in [`Command::acl_categories`].
     pub categories: &'static str,
     /// Where its keys stand.
     pub keys: KeyRange,
+    /// How it uses them.
+    pub key_specs: &'static [KeySpec],
+    /// Redis's hints to proxies and clients, between spaces.
+    pub tips: &'static str,
     /// What documentation files it under.
     pub group: Group,
     /// The version of Redis that introduced it.
@@ -156,29 +248,153 @@ pub struct Command {
     pub handler: Handler,
 }
 
+/// What most rows leave as it is.
+const ROW: Command = Command {
+    name: "",
+    arity: 1,
+    flags: CommandFlags::NONE,
+    categories: "",
+    keys: KeyRange::NONE,
+    key_specs: &[],
+    tips: "",
+    group: Group::Generic,
+    since: "1.0.0",
+    complexity: "O(1)",
+    summary: "",
+    arguments: "",
+    subcommands: &[],
+    handler: Handler::Data(|_| {}),
+};
+
+const fn key_range(first: i8, last: i8, step: i8) -> KeyRange {
+    KeyRange { first, last, step }
+}
+
+const fn key_spec(index: u8, last: i8, step: u8, flags: &'static str) -> KeySpec {
+    KeySpec {
+        index,
+        last,
+        step,
+        flags,
+    }
+}
+
+/// All access-control categories, in the order that COMMAND INFO shows them.
+pub const ACL_CATEGORIES: &[&str] = &[
+    "keyspace",
+    "read",
+    "write",
+    "set",
+    "sortedset",
+    "list",
+    "hash",
+    "string",
+    "bitmap",
+    "hyperloglog",
+    "geo",
+    "stream",
+    "pubsub",
+    "admin",
+    "fast",
+    "slow",
+    "blocking",
+    "dangerous",
+    "connection",
+    "transaction",
+    "scripting",
+];
+
+impl Command {
+    /// Whether it may change data.
+    pub fn is_write(&self) -> bool {
+        self.flags.has(CommandFlags::WRITE)
+    }
+
+    /// Whether `words` words, the name included, are neither too few nor too many.
+    pub fn allows_words(&self, words: usize) -> bool {
+        let least = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 {
+            words >= least
+        } else {
+            words == least
+        }
+    }
+
+    /// Whether it belongs to this access-control category.
+    pub fn is_in_category(&self, category: &str) -> bool {
+        let explicit = |name: &str| self.categories.split(' ').any(|category| category == name);
+        explicit(category)
+            || match category {
+                "write" => self.is_write(),
+                "read" => self.flags.has(CommandFlags::READONLY) && !explicit("scripting"),
+                "admin" | "dangerous" => self.flags.has(CommandFlags::ADMIN),
+                "pubsub" => self.flags.has(CommandFlags::PUBSUB),
+                "fast" => self.flags.has(CommandFlags::FAST),
+                "slow" => !self.flags.has(CommandFlags::FAST),
+                "blocking" => self.flags.has(CommandFlags::BLOCKING),
+                _ => false,
+            }
+    }
+
+    /// Its access-control categories, in COMMAND INFO's order.
+    pub fn acl_categories(&self) -> impl Iterator<Item = &'static str> {
+        ACL_CATEGORIES
+            .iter()
+            .copied()
+            .filter(|category| self.is_in_category(category))
+    }
+}
+
+const GROUPS: [&[Command]; 5] = [
+    connection::ROWS,
+    keys::ROWS,
+    server::ROWS,
+    strings::ROWS,
+    transactions::ROWS,
+];
+
+const COUNT: usize = {
+    let (mut count, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].len();
+        group += 1;
+    }
+    count
+};
+
+const SORTED: [Command; COUNT] = sorted_by_name();
+
 /// The table, sorted by name.
-pub static COMMANDS: &[Command] = &[];
+pub static COMMANDS: &[Command] = &SORTED;
 
-/// The row of a command, its name in any case.
-pub fn lookup(name: &[u8]) -> Option<&'static Command> {
-    let _ = name;
-    todo!("helper: must cost a few nanoseconds; hot path")
+const fn sorted_by_name() -> [Command; COUNT] {
+    let mut sorted = [ROW; COUNT];
+    let (mut len, mut group) = (0, 0);
+    while group < GROUPS.len() {
+        let mut row = 0;
+        while row < GROUPS[group].len() {
+            let command = GROUPS[group][row];
+            let mut at = len;
+            while at > 0 && precedes(command.name.as_bytes(), sorted[at - 1].name.as_bytes()) {
+                sorted[at] = sorted[at - 1];
+                at -= 1;
+            }
+            sorted[at] = command;
+            len += 1;
+            row += 1;
+        }
+        group += 1;
+    }
+    sorted
 }
 
-/// The row of a container's subcommand, its name in any case.
-pub fn lookup_subcommand(container: &'static Command, name: &[u8]) -> Option<&'static Command> {
-    let _ = (container, name);
-    todo!("helper")
-}
-
-/// Redis's error for a name that is not in the table, with the beginnings of the arguments.
-pub fn unknown_command_error(args: Args<'_>) -> String {
-    let _ = args;
-    todo!("helper")
-}
-
-/// Redis's error for a wrong number of words: `ERR wrong number of arguments for 'get' command`, and with the
-/// container's name for a subcommand: `'config|get'`.
-pub fn arity_error(full_name: &str) -> String {
-    format!("ERR wrong number of arguments for '{full_name}' command")
+const fn precedes(name: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < name.len() && at < other.len() {
+        if name[at] != other[at] {
+            return name[at] < other[at];
+        }
+        at += 1;
+    }
+    name.len() < other.len()
 }

@@ -1,0 +1,206 @@
+//! Strings changed in place: counters, APPEND and SETRANGE.
+
+use std::sync::Arc;
+
+use lastsave_dict::Value;
+
+use super::strings::integer_in;
+use crate::call::EventClass;
+use crate::number::LongDouble;
+use crate::object::{Text, bytes_value, text_value};
+use crate::{Call, Object, Origin, tag};
+
+const OVERFLOW: &str = "ERR increment or decrement would overflow";
+const NOT_A_FLOAT: &str = "ERR value is not a valid float";
+const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+
+/// What no string may exceed, replayed or not: a request has to hold it.
+const MAX_LEN: u64 = u32::MAX as u64;
+
+pub(crate) fn incr(call: &mut Call<'_>) {
+    increment(call, 1);
+}
+
+pub(crate) fn decr(call: &mut Call<'_>) {
+    increment(call, -1);
+}
+
+pub(crate) fn incrby(call: &mut Call<'_>) {
+    let args = call.args;
+    if let Some(by) = call.integer(&args[2]) {
+        increment(call, by);
+    }
+}
+
+pub(crate) fn decrby(call: &mut Call<'_>) {
+    let args = call.args;
+    let Some(by) = call.integer(&args[2]) else {
+        return;
+    };
+    match by.checked_neg() {
+        Some(by) => increment(call, by),
+        None => call.reply.error("ERR decrement would overflow"),
+    }
+}
+
+fn increment(call: &mut Call<'_>, by: i64) {
+    let args = call.args;
+    let key = &args[1];
+    let now_us = call.now_us;
+    let sum = match call.entry_mut(call.db, key) {
+        None => {
+            let keys = &mut call.keyspace.databases[call.db].keys;
+            keys.insert(key, Value::Integer(by), None, tag::fresh(now_us));
+            by
+        }
+        Some(mut entry) => {
+            let Some(number) = integer_in(&mut Text::of(entry.value())) else {
+                return call.reply.error(super::NOT_AN_INTEGER);
+            };
+            let Some(sum) = number.checked_add(by) else {
+                return call.reply.error(OVERFLOW);
+            };
+            entry.set_value(Value::Integer(sum));
+            entry.set_tag(tag::fresh(now_us));
+            sum
+        }
+    };
+    call.modified(EventClass::String, "incrby", call.db, key);
+    call.reply.integer(sum);
+}
+
+pub(crate) fn incrbyfloat(call: &mut Call<'_>) {
+    let args = call.args;
+    let key = &args[1];
+    let now_us = call.now_us;
+    let number = match call.entry_mut(call.db, key) {
+        None => Some(LongDouble::from(0)),
+        Some(entry) => match Text::of(entry.value()) {
+            Text::Printed(_, number) => Some(LongDouble::from(number)),
+            Text::Borrowed(bytes) => LongDouble::parse(bytes),
+        },
+    };
+    let (Some(number), Some(by)) = (number, LongDouble::parse(&args[2])) else {
+        return call.reply.error(NOT_A_FLOAT);
+    };
+    let Some(sum) = number.checked_add(by) else {
+        return call
+            .reply
+            .error("ERR increment would produce NaN or Infinity");
+    };
+    let sum = sum.to_string();
+    let value = bytes_value(sum.as_bytes());
+    let keys = &mut call.keyspace.databases[call.db].keys;
+    match keys.get_mut(key) {
+        Some(mut entry) => {
+            entry.set_value(value);
+            entry.set_tag(tag::fresh(now_us));
+        }
+        None => {
+            keys.insert(key, value, None, tag::fresh(now_us));
+        }
+    }
+    call.modified(EventClass::String, "incrbyfloat", call.db, key);
+    call.reply.bulk(sum.as_bytes());
+    call.propagate_instead(call.db, [b"SET", key, sum.as_bytes(), b"KEEPTTL"]);
+}
+
+/// Whether a string may grow to `len + more` bytes; answers with an error if not.
+fn may_grow(call: &mut Call<'_>, len: u64, more: usize) -> bool {
+    let max = match call.origin {
+        Origin::Client => (call.keyspace.settings.max_string_len as u64).min(MAX_LEN),
+        Origin::Replay => MAX_LEN,
+    };
+    let fits = len
+        .checked_add(more as u64)
+        .is_some_and(|total| total <= max);
+    if !fits {
+        call.reply.error(TOO_LONG);
+    }
+    fits
+}
+
+/// Replaces the bytes of the string under `key`, which is there, by what `edit` makes of them. The result is
+/// raw, and returned as its length. A long string is edited where it is.
+fn edit(call: &mut Call<'_>, key: &[u8], edit: impl FnOnce(&mut Vec<u8>)) -> usize {
+    let now_us = call.now_us;
+    let keys = &mut call.keyspace.databases[call.db].keys;
+    let mut entry = keys.get_mut(key).expect("the caller has looked the key up");
+    entry.set_tag(tag::fresh_raw(now_us));
+    if let Some(Object::Text(text)) = entry.object_mut() {
+        let text = Arc::make_mut(text);
+        edit(text);
+        return text.len();
+    }
+    let mut bytes = Text::of(entry.value()).as_bytes().to_vec();
+    edit(&mut bytes);
+    entry.set_value(bytes_value(&bytes));
+    bytes.len()
+}
+
+/// The length of the string under `key`, if it is there.
+fn len_of(call: &mut Call<'_>, key: &[u8]) -> Option<usize> {
+    let entry = call.entry_mut(call.db, key)?;
+    Some(Text::of(entry.value()).as_bytes().len())
+}
+
+pub(crate) fn append(call: &mut Call<'_>) {
+    let args = call.args;
+    let (key, suffix) = (&args[1], &args[2]);
+    let len = match len_of(call, key) {
+        None => {
+            let tag = tag::fresh(call.now_us);
+            call.keyspace.databases[call.db]
+                .keys
+                .insert(key, text_value(suffix), None, tag);
+            suffix.len()
+        }
+        Some(len) => {
+            if !may_grow(call, len as u64, suffix.len()) {
+                return;
+            }
+            edit(call, key, |text| text.extend_from_slice(suffix))
+        }
+    };
+    call.modified(EventClass::String, "append", call.db, key);
+    call.reply.integer(len as i64);
+}
+
+pub(crate) fn setrange(call: &mut Call<'_>) {
+    let args = call.args;
+    let (key, patch) = (&args[1], &args[3]);
+    let Some(offset) = call.integer(&args[2]) else {
+        return;
+    };
+    let Ok(offset) = u64::try_from(offset) else {
+        return call.reply.error("ERR offset is out of range");
+    };
+    let len = len_of(call, key);
+    if patch.is_empty() {
+        return call.reply.integer(len.unwrap_or(0) as i64);
+    }
+    if !may_grow(call, offset, patch.len()) {
+        return;
+    }
+    let offset = offset as usize;
+    let overwrite = |text: &mut Vec<u8>| {
+        let end = offset + patch.len();
+        if text.len() < end {
+            text.resize(end, 0);
+        }
+        text[offset..end].copy_from_slice(patch);
+    };
+    let len = if len.is_some() {
+        edit(call, key, overwrite)
+    } else {
+        let mut text = Vec::new();
+        overwrite(&mut text);
+        let tag = tag::fresh_raw(call.now_us);
+        call.keyspace.databases[call.db]
+            .keys
+            .insert(key, bytes_value(&text), None, tag);
+        text.len()
+    };
+    call.modified(EventClass::String, "setrange", call.db, key);
+    call.reply.integer(len as i64);
+}
