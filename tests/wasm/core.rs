@@ -2,6 +2,7 @@
 //! against the same constants.
 
 use lastsave_dict::{Cursor, Dict, Object, Tag, Value};
+use lastsave_rdb::crc64;
 use lastsave_resp::{ArgsBuf, Limits, ProtocolError, RequestParser, append_request};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -35,6 +36,16 @@ fn a_length_beyond_32_bits_is_refused_not_wrapped() {
         let error = parser.parse(request.as_bytes()).err();
         assert_eq!(error, Some(ProtocolError::InvalidBulkLength), "{header}");
     }
+}
+
+#[wasm_bindgen_test(unsupported = test)]
+fn the_checksum_of_rdb_files_is_redis_s() {
+    assert_eq!(crc64(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
+    // Long enough for the native code to take its vector path, which the browser does not have.
+    let long: Vec<u8> = (0..100_000_u32)
+        .map(|number| (number.wrapping_mul(number) >> 5) as u8)
+        .collect();
+    assert_eq!(crc64(&long), 11_458_460_010_536_790_737);
 }
 
 /// No value of these tests is an object.
