@@ -1,9 +1,8 @@
 //! `redis.conf` and the command line.
 
-use std::collections::BTreeSet;
-
 use lastsave_resp::split_words;
 
+use super::sha256::sha256_hex;
 use super::table::set;
 use super::{Config, get, parameter};
 use crate::REDIS_VERSION;
@@ -71,9 +70,10 @@ pub fn parse_file_with(
         save_seen: false,
         include,
         including: 0,
+        password_digest: None,
     };
     reader.read(text)?;
-    Ok(reader.config)
+    reader.finish()
 }
 
 struct Reader<'a> {
@@ -83,6 +83,8 @@ struct Reader<'a> {
     include: &'a mut dyn FnMut(&str) -> Result<String, String>,
     /// How many included texts are being read, one inside the other.
     including: usize,
+    /// The password that a `user` line gives, as its digest.
+    password_digest: Option<String>,
 }
 
 impl Reader<'_> {
@@ -178,47 +180,69 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// There is one user. CONFIG REWRITE of a real server writes it into the file, so that line is understood as far
-    /// as it says what is so anyway, or sets the password in clear text.
+    /// There is one user, who may do everything. CONFIG REWRITE of a real server writes that user's line into the
+    /// file, so it is understood if it says no more than that, and with which password.
     fn user(&mut self, words: &[Vec<u8>]) -> Result<(), Refusal> {
-        const ALLOWED: [&str; 9] = [
-            "on",
-            "nopass",
-            "~*",
-            "allkeys",
-            "&*",
-            "allchannels",
-            "+@all",
-            "allcommands",
-            "sanitize-payload",
-        ];
         let words: Vec<_> = words
             .iter()
             .map(|word| String::from_utf8_lossy(word))
             .collect();
         let (name, rules) = words.split_first().expect("the caller has seen a word");
-        let understood = name == "default"
-            && BTreeSet::from(["on", "~*", "+@all"])
-                .is_subset(&rules.iter().map(AsRef::as_ref).collect());
+        let has = |any: &[&str]| rules.iter().any(|rule| any.contains(&rule.as_ref()));
+        let everything = name == "default"
+            && has(&["on"])
+            && has(&["~*", "allkeys"])
+            && has(&["+@all", "allcommands"]);
         for rule in rules {
-            match rule.strip_prefix('>') {
-                _ if !understood => break,
-                Some(password) => self.config.requirepass = password.to_owned(),
-                None if ALLOWED.contains(&rule.as_ref()) => {}
-                None => return Err(unsupported_user(name)),
+            match rule.split_at_checked(1) {
+                _ if !everything => break,
+                Some((">", password)) => self.config.requirepass = password.to_owned(),
+                Some(("#", digest)) => self.password_digest = Some(digest.to_owned()),
+                _ if has_no_more_to_say(rule) => {}
+                _ => return Err(unsupported_user(name)),
             }
         }
-        if understood {
+        if everything {
             Ok(())
         } else {
             Err(unsupported_user(name))
         }
     }
+
+    /// What can only be judged when every line has been read.
+    fn finish(self) -> Result<Config, ConfigError> {
+        match self.password_digest {
+            Some(digest) if digest != sha256_hex(self.config.requirepass.as_bytes()) => {
+                Err(ConfigError::without_line(
+                    "Error in user declaration 'default': Lastsave needs the password itself, by requirepass",
+                ))
+            }
+            _ => Ok(self.config),
+        }
+    }
+}
+
+/// Rules that an unrestricted user fulfils anyway.
+fn has_no_more_to_say(rule: &str) -> bool {
+    const RULES: [&str; 9] = [
+        "on",
+        "nopass",
+        "~*",
+        "allkeys",
+        "&*",
+        "allchannels",
+        "+@all",
+        "allcommands",
+        "sanitize-payload",
+    ];
+    RULES.contains(&rule)
 }
 
 fn unsupported_user(name: &str) -> Refusal {
-    format!("Error in user declaration '{name}': Lastsave does not support users other than an unrestricted default")
-        .into()
+    format!(
+        "Error in user declaration '{name}': Lastsave supports no users but an unrestricted 'default'"
+    )
+    .into()
 }
 
 /// Why a line is refused.

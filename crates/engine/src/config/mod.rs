@@ -174,6 +174,7 @@ mod kind;
 mod parameters;
 mod rewrite;
 mod runtime;
+mod sha256;
 mod table;
 mod words;
 
@@ -187,3 +188,6 @@ pub use runtime::{
     ConfigChange, SetBy, config_get, config_set, config_set_error, parameters_markdown,
 };
 pub use table::{Flags, Parameter, Place, SetError, get, parameter, set};
+
+#[cfg(test)]
+mod tests;
