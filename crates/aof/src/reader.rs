@@ -1,53 +1,398 @@
 //! Reading an append-only file back: requests and annotations, one after the other.
+//!
+//! This is the grammar of Redis's loader, not of its protocol: no inline requests, no limits, numbers as atoi(3)
+//! reads them, and the two bytes behind a word are skipped whatever they are. So what Redis opens, this opens,
+//! and the other way round. Two exceptions: a negative word length, on which Redis aborts, is bad format; and an
+//! annotation without its line end is truncated, where Redis goes on and appends the next command to that line.
+
+use std::ops::Range;
 
 use lastsave_resp::Args;
+
+use crate::text::leading_number;
+
+/// The longest header or annotation; a longer line is read as several.
+const MAX_LINE: usize = 1023;
+const FIRST_BUFFER: usize = 64 << 10;
 
 /// One thing read from a file of commands.
 #[derive(Debug)]
 pub enum Entry<'a> {
-    /// A request.
+    /// A request; it has at least one word.
     Command(Args<'a>),
     /// A `#` line, without `#` and line end. `TS:1700000000` is a timestamp.
     Annotation(&'a [u8]),
 }
 
-/// Why reading stopped before the end. [`ReadError::offset`] is the end of the last whole entry.
+/// Why reading stopped before the end.
 #[derive(Debug)]
 pub enum ReadError {
     /// The file ends inside an entry: what a crash leaves behind.
     Truncated {
-        /// The end of the last whole entry.
+        /// Where the file is whole: the end of the last whole command. Annotations behind it belong to what is cut.
         offset: u64,
     },
     /// Bytes that no append ever wrote.
     BadFormat {
-        /// The end of the last whole entry.
+        /// The end of the last whole command.
         offset: u64,
     },
     /// The file could not be read.
     Io(std::io::Error),
 }
 
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Truncated { offset } => {
+                write!(f, "the file ends inside a command, behind offset {offset}")
+            }
+            Self::BadFormat { offset } => write!(f, "bad format behind offset {offset}"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// What stopped an entry, before it is known where.
+enum Stop {
+    End,
+    BadFormat,
+    Io(std::io::Error),
+}
+
 /// Yields the entries of a file of commands.
+///
+/// The buffer is reused and grows only with the bytes of one entry: a header that announces more than the
+/// file holds allocates nothing for it.
+#[derive(Debug)]
 pub struct Reader<R> {
-    _reader: R,
+    reader: R,
+    buf: Vec<u8>,
+    /// Where the entry being read begins in `buf`.
+    start: usize,
+    /// How far the entry is parsed, from `start`.
+    parsed: usize,
+    /// Where the bytes read end in `buf`.
+    end: usize,
+    /// The file offset of `start`.
+    offset: u64,
+    /// The end of the last whole command.
+    whole: u64,
+    /// The words of the entry, from `start`.
+    words: Vec<Range<u32>>,
 }
 
 impl<R: std::io::Read> Reader<R> {
     /// Reads from `reader`, with `ahead` (bytes read from it already) first; `offset` is the file offset of the
     /// first of them.
     pub fn new(ahead: Vec<u8>, reader: R, offset: u64) -> Self {
-        let _ = (ahead, reader, offset);
-        todo!("helper")
+        let end = ahead.len();
+        Self {
+            reader,
+            buf: ahead,
+            start: 0,
+            parsed: 0,
+            end,
+            offset,
+            whole: offset,
+            words: Vec::new(),
+        }
     }
 
     /// The next entry; `None` at a clean end.
+    ///
+    /// After an error the reader says nothing more that means anything.
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_>>, ReadError> {
-        todo!("helper")
+        self.start += self.parsed;
+        self.offset += self.parsed as u64;
+        self.parsed = 0;
+        self.words.clear();
+        let first = match self.read_entry() {
+            Ok(first) => first,
+            Err(Stop::End) if self.start == self.end => return Ok(None),
+            Err(Stop::End) => return Err(ReadError::Truncated { offset: self.whole }),
+            Err(Stop::BadFormat) => return Err(ReadError::BadFormat { offset: self.whole }),
+            Err(Stop::Io(error)) => return Err(ReadError::Io(error)),
+        };
+        let entry = &self.buf[self.start..self.start + self.parsed];
+        if first == b'#' {
+            let text = entry[1..].strip_suffix(b"\n").unwrap_or(&entry[1..]);
+            return Ok(Some(Entry::Annotation(
+                text.strip_suffix(b"\r").unwrap_or(text),
+            )));
+        }
+        self.whole = self.offset + self.parsed as u64;
+        Ok(Some(Entry::Command(Args::new(entry, &self.words))))
     }
 
     /// The file offset behind the last entry.
     pub fn offset(&self) -> u64 {
-        todo!("helper")
+        self.offset + self.parsed as u64
+    }
+
+    /// Reads one entry into the buffer and returns its first byte.
+    fn read_entry(&mut self) -> Result<u8, Stop> {
+        self.need(1)?;
+        match self.buf[self.start] {
+            b'#' => {
+                self.line()?;
+                return Ok(b'#');
+            }
+            b'*' => {}
+            _ => return Err(Stop::BadFormat),
+        }
+        let count = self.number()? as i32;
+        if count < 1 {
+            return Err(Stop::BadFormat);
+        }
+        for _ in 0..count {
+            self.need(1)?;
+            if self.buf[self.start + self.parsed] != b'$' {
+                return Err(Stop::BadFormat);
+            }
+            let len = usize::try_from(self.number()?).map_err(|_| Stop::BadFormat)?;
+            self.need(len.saturating_add(2))?;
+            let word = self.parsed..self.parsed + len;
+            let (Ok(from), Ok(to)) = (u32::try_from(word.start), u32::try_from(word.end)) else {
+                return Err(Stop::Io(std::io::Error::other(
+                    "a command of more than 4 GiB",
+                )));
+            };
+            self.words.push(from..to);
+            self.parsed = word.end + 2;
+        }
+        Ok(b'*')
+    }
+
+    /// The number on the line at `parsed`, behind its first byte.
+    fn number(&mut self) -> Result<i64, Stop> {
+        let bytes = &self.buf[self.start + self.parsed..self.end];
+        let mut number = 0;
+        let mut at = 1;
+        while at < 18
+            && let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0'))
+            && digit < 10
+        {
+            number = number * 10 + i64::from(digit);
+            at += 1;
+        }
+        if at > 1 && bytes.get(at..at + 2) == Some(b"\r\n") {
+            self.parsed += at + 2;
+            return Ok(number);
+        }
+        let line = self.line()?;
+        Ok(leading_number(
+            &self.buf[self.start + line.start + 1..self.start + line.end],
+        ))
+    }
+
+    /// Takes the line at `parsed`, its line end included.
+    fn line(&mut self) -> Result<Range<usize>, Stop> {
+        let start = self.parsed;
+        let mut len = 0;
+        while len < MAX_LINE {
+            self.need(len + 1)?;
+            len += 1;
+            if self.buf[self.start + start + len - 1] == b'\n' {
+                break;
+            }
+        }
+        self.parsed += len;
+        Ok(start..start + len)
+    }
+
+    /// Reads until there are `len` bytes behind `parsed`.
+    fn need(&mut self, len: usize) -> Result<(), Stop> {
+        while self.end - self.start - self.parsed < len {
+            self.fill()?;
+        }
+        Ok(())
+    }
+
+    /// Reads more, after making room.
+    fn fill(&mut self) -> Result<(), Stop> {
+        if self.end == self.buf.len() {
+            if self.start > 0 {
+                self.buf.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            }
+            if self.end * 2 >= self.buf.len() {
+                self.buf.resize((self.buf.len() * 2).max(FIRST_BUFFER), 0);
+            }
+        }
+        loop {
+            match self.reader.read(&mut self.buf[self.end..]) {
+                Ok(0) => return Err(Stop::End),
+                Ok(len) => {
+                    self.end += len;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Stop::Io(error)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its bytes a few at a time.
+    struct Drip<'a>(&'a [u8], usize);
+
+    impl std::io::Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            let len = self.0.len().min(self.1).min(buf.len());
+            buf[..len].copy_from_slice(&self.0[..len]);
+            self.0 = &self.0[len..];
+            Ok(len)
+        }
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    enum End {
+        Clean,
+        Truncated(u64),
+        BadFormat(u64),
+    }
+
+    /// Every entry as text, with the offset behind it, and how the reading ended.
+    fn read(bytes: &[u8], drip: usize) -> (Vec<(String, u64)>, End) {
+        let ahead = bytes.len().min(3);
+        let mut reader = Reader::new(bytes[..ahead].to_vec(), Drip(&bytes[ahead..], drip), 0);
+        let mut entries = Vec::new();
+        loop {
+            let text = match reader.next_entry() {
+                Ok(Some(Entry::Command(args))) => format!("{args:?}"),
+                Ok(Some(Entry::Annotation(text))) => text.escape_ascii().to_string(),
+                Ok(None) => return (entries, End::Clean),
+                Err(ReadError::Truncated { offset }) => return (entries, End::Truncated(offset)),
+                Err(ReadError::BadFormat { offset }) => return (entries, End::BadFormat(offset)),
+                Err(ReadError::Io(error)) => panic!("{error}"),
+            };
+            entries.push((text, reader.offset()));
+        }
+    }
+
+    fn end(bytes: &[u8]) -> End {
+        read(bytes, usize::MAX).1
+    }
+
+    const LOG: &[u8] =
+        b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n#TS:1700000001\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n";
+
+    #[test]
+    fn commands_and_annotations_in_order() {
+        let expected = [
+            ("TS:1700000000", 16),
+            ("[\"SELECT\", \"0\"]", 39),
+            ("TS:1700000001", 55),
+            ("[\"SET\", \"k\", \"\"]", 81),
+        ];
+        let expected: Vec<_> = expected
+            .map(|(text, offset)| (text.to_owned(), offset))
+            .into();
+        for drip in [1, 2, 7, usize::MAX] {
+            assert_eq!(read(LOG, drip), (expected.clone(), End::Clean));
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_one_and_names_the_last_whole_command() {
+        for len in 0..LOG.len() {
+            let whole = if len < 39 { 0 } else { 39 };
+            let (_, seen) = read(&LOG[..len], 5);
+            let clean = [0, 16, 39, 55].contains(&len);
+            assert_eq!(
+                seen,
+                if clean {
+                    End::Clean
+                } else {
+                    End::Truncated(whole)
+                },
+                "{len} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn bytes_that_no_append_wrote() {
+        let cases: [&[u8]; 8] = [
+            b"\0",
+            b"PING\r\n",
+            b"*0\r\n",
+            b"*-1\r\n",
+            b"*x\r\n",
+            b"*1\r\n:4\r\n",
+            b"*1\r\n$-1\r\n",
+            b"*4294967296\r\n$4\r\nPING\r\n",
+        ];
+        for bad in cases {
+            assert_eq!(end(bad), End::BadFormat(0), "{}", bad.escape_ascii());
+            assert_eq!(end(&[LOG, bad].concat()), End::BadFormat(LOG.len() as u64));
+        }
+    }
+
+    #[test]
+    fn what_the_loader_of_redis_lets_pass() {
+        for odd in [
+            &b"*1x\n$4 and more\r\nPING\r\n"[..],
+            b"* +1\r\n$4\r\nPINGxy",
+            b"*4294967297\r\n$4\r\nPING\r\n",
+        ] {
+            let (entries, end) = read(odd, 4);
+            assert_eq!(
+                (entries[0].0.as_str(), end),
+                ("[\"PING\"]", End::Clean),
+                "{}",
+                odd.escape_ascii()
+            );
+        }
+        let long = [b"#", &[b'x'; 1022][..], b"*1\r\n$4\r\nPING\r\n"].concat();
+        assert_eq!(
+            read(&long, 100).0.len(),
+            2,
+            "an annotation ends after 1023 bytes"
+        );
+    }
+
+    #[test]
+    fn announced_sizes_allocate_nothing() {
+        let bytes = b"*2147483647\r\n$9223372036854775807\r\nabc";
+        let mut reader = Reader::new(Vec::new(), &bytes[..], 0);
+        assert!(matches!(
+            reader.next_entry(),
+            Err(ReadError::Truncated { offset: 0 })
+        ));
+        assert!(reader.buf.len() <= 2 * FIRST_BUFFER && reader.words.capacity() < 100);
+    }
+
+    #[test]
+    fn a_word_larger_than_the_buffer() {
+        let word = vec![b'w'; 300_000];
+        let entry = [b"*2\r\n$4\r\nECHO\r\n$300000\r\n", &word[..], b"\r\n"].concat();
+        let log = [LOG, &entry, &entry, LOG].concat();
+        let mut reader = Reader::new(Vec::new(), Drip(&log, 1000), 100);
+        let mut words = 0;
+        while let Some(entry) = reader.next_entry().expect("whole") {
+            if let Entry::Command(args) = entry
+                && args.get(1) == Some(&word[..])
+            {
+                words += 1;
+            }
+        }
+        assert_eq!((words, reader.offset()), (2, 100 + log.len() as u64));
+        assert!(reader.buf.len() < 2 * entry.len() + 2 * FIRST_BUFFER);
     }
 }

@@ -4,7 +4,7 @@
 //! copying them; [`Reply`] appends encoded values to one growing buffer. Both work on whatever part of a
 //! stream has arrived.
 //!
-//! The same request form is what an append-only file holds, so `aof` reads with this parser too.
+//! The same request form is what an append-only file holds; `aof` reads it with the laxer grammar of Redis's loader.
 
 mod args;
 mod reply;
