@@ -15,21 +15,20 @@ use crate::{
     util::{self, Result, at, cargo, command, files_under, output_of, run},
 };
 
-/// What the page is made of; if none of it has changed, the last build stands.
-const SOURCES: [&str; 6] = [
+/// What the page is made of; if none of it has changed, the last build stands. The golden scenarios are
+/// compiled in as its examples.
+const SOURCES: [&str; 7] = [
     "Cargo.toml",
     "Cargo.lock",
     "Trunk.toml",
     "package-lock.json",
     "crates",
+    "tests/suite",
     "web",
 ];
 
-/// The golden scenarios are compiled into the page as its examples.
-const EXAMPLES: &str = "tests/suite";
-
-/// Crates that the page cannot depend on.
-const NATIVE_CRATES: [&str; 2] = ["xtask", "server"];
+/// What lies among the sources and is none: the result, and crates that the page cannot depend on.
+const NOT_SOURCES: [&str; 3] = ["web/dist", "crates/server", "crates/xtask"];
 
 /// Stands in HTML and JavaScript for the hash of the build.
 const BUILD_MARK: &str = "__BUILD__";
@@ -67,7 +66,7 @@ pub(crate) fn dist(out: &Path) -> Result<()> {
         fs::remove_dir_all(out).map_err(at(out))?;
     }
     let mut bytes = 0;
-    for file in files_under(&folder, &[]).map_err(at(&folder))? {
+    for file in files_under(&folder).map_err(at(&folder))? {
         let target = out.join(
             file.strip_prefix(&folder)
                 .expect("the file was found below the folder"),
@@ -126,7 +125,7 @@ pub(crate) fn build() -> Result<PathBuf> {
 /// Puts the hash of the whole build wherever a file asks for it. Names stay, so nothing has to be told
 /// them; addresses change with each build, so no cache shows half of an old page.
 fn finish(folder: &Path) -> Result<()> {
-    let files = files_under(folder, &[]).map_err(at(folder))?;
+    let files = files_under(folder).map_err(at(folder))?;
     let build = hash_files(folder, &files)?;
     for file in files {
         if !matches!(
@@ -147,11 +146,15 @@ fn finish(folder: &Path) -> Result<()> {
 fn fingerprint() -> Result<String> {
     let root = util::root();
     let mut files = Vec::new();
-    for source in SOURCES.into_iter().chain([EXAMPLES]) {
+    for source in SOURCES {
         let source = root.join(source);
-        let skip = [&NATIVE_CRATES[..], &["dist", "target"]].concat();
-        files.extend(files_under(&source, &skip).map_err(at(&source))?);
+        files.extend(files_under(&source).map_err(at(&source))?);
     }
+    files.retain(|file| {
+        !NOT_SOURCES
+            .iter()
+            .any(|other| file.starts_with(root.join(other)))
+    });
     let compiler = output_of(command("rustc").arg("--version")).unwrap_or_default();
     Ok(format!("{compiler} {}", hash_files(root, &files)?))
 }

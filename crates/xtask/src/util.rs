@@ -145,8 +145,8 @@ fn last_line(log: &Path) -> String {
     line.chars().take(80).collect()
 }
 
-/// Every file under `path`, sorted, without what is hidden or named in `skip`. A file yields itself.
-pub(crate) fn files_under(path: &Path, skip: &[&str]) -> io::Result<Vec<PathBuf>> {
+/// Every file under `path`, sorted, without hidden ones. A file yields itself.
+pub(crate) fn files_under(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut open = vec![path.to_owned()];
     while let Some(path) = open.pop() {
@@ -155,9 +155,7 @@ pub(crate) fn files_under(path: &Path, skip: &[&str]) -> io::Result<Vec<PathBuf>
         } else if path.is_dir() {
             for entry in fs::read_dir(&path)? {
                 let entry = entry?;
-                let name = entry.file_name();
-                let name = name.to_string_lossy();
-                if !name.starts_with('.') && !skip.contains(&name.as_ref()) {
+                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
                     open.push(entry.path());
                 }
             }
