@@ -27,6 +27,7 @@
 
 pub mod config;
 mod engine;
+pub mod info;
 mod job;
 mod log;
 mod output;
