@@ -1,7 +1,7 @@
 //! Records of a snapshot: raw copies of entries, fit for another thread.
 
 use crate::entry::{Entry, Kind, Shape};
-use crate::{Object, Tag, ValueRef};
+use crate::{EntryRef, Object, Tag, ValueRef};
 
 /// Raw records of a snapshot, in the order of the walk: flat bytes, and the frozen objects beside them. Fit for
 /// another thread; [`Chunk::clear`] keeps the memory, so that chunks can be pooled.
@@ -62,6 +62,12 @@ impl<F> Chunk<F> {
             rest = &rest[len..];
             record
         })
+    }
+
+    /// Adds a copy of an entry of a table that is not being changed.
+    pub fn copy<O: Object<Frozen = F>>(&mut self, entry: EntryRef<'_, O>) {
+        // SAFETY: a borrowed entry is live and unchanged, and its object is an `O`.
+        unsafe { self.push::<O>(entry.entry()) }
     }
 
     /// Moves the records of `other` to the end of this chunk.

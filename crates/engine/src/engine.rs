@@ -1,69 +1,194 @@
 //! The engine: its state, and the methods that drive it.
 
-use lastsave_keyspace::Keyspace;
+use std::collections::VecDeque;
+
+use lastsave_dict::Chunk;
+use lastsave_keyspace::{Effects, FrozenObject, Keyspace, Propagated};
 use lastsave_vfs::Vfs;
 
-use crate::{ClientId, Config, JobId, JobOutcome, LoadReport, Output, Signal, Status};
+use crate::client::Client;
+use crate::clients::Clients;
+use crate::persistence::{Aof, Saves, Snapshot};
+use crate::stats::Stats;
+use crate::{
+    AofStatus, ClientId, Config, Event, ExitReason, JobId, JobOutcome, Level, LoadProgress,
+    LoadReport, Output, Signal, Status,
+};
 
 /// What the engine is told about the process that it runs in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
     /// The process ID, as temporary files' names, INFO and the log show it.
     pub pid: u32,
-    /// The path of the configuration file, for CONFIG REWRITE and INFO; empty if there is none. Inside the data
-    /// directory in the simulated world.
+    /// The path of the configuration file, for CONFIG REWRITE and INFO; empty if there is none.
     pub config_path: String,
     /// The path of the executable.
     pub executable: String,
     /// 40 hexadecimal digits that name this run.
     pub run_id: String,
+    /// The operating system, as INFO names it.
+    pub os: String,
 }
 
 /// A server. See the crate's documentation for how to drive it.
 pub struct Engine {
-    config: Config,
-    keyspace: Keyspace,
+    pub(crate) config: Config,
+    pub(crate) host: Host,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) clients: Clients,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) stats: Stats,
+
+    /// The time of the call being handled, microseconds since the epoch.
+    pub(crate) now_us: u64,
+    pub(crate) started_us: u64,
+    /// When the periodic work is due.
+    pub(crate) next_cron_us: u64,
+    /// DEBUG SLEEP: until then no input is executed.
+    pub(crate) busy_until_us: u64,
+    pub(crate) exited: bool,
+
+    /// What the command being executed did.
+    pub(crate) effects: Effects,
+    /// The commands that make up the unit being gathered for the append-only file.
+    pub(crate) unit: Vec<Propagated>,
+    /// Whether the commands executed since the last unit changed data.
+    pub(crate) unit_changed: bool,
+    /// Whether the unit is removals met by chance (SCAN, RANDOMKEY), which need not be together.
+    pub(crate) unit_of_any_keys: bool,
+    /// The appended offset behind a unit that went to the append-only file at once.
+    pub(crate) appended: Option<u64>,
+    pub(crate) in_exec: bool,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub(crate) active_expire: bool,
+
+    pub(crate) saves: Saves,
+    pub(crate) aof: Option<Aof>,
+    pub(crate) snapshot: Option<Snapshot>,
+    /// A rewrite was asked for while something else was running.
+    pub(crate) rewrite_scheduled: bool,
+    pub(crate) last_job: u64,
+    pub(crate) load_report: LoadReport,
 }
 
 impl Engine {
     /// A server that has not started. `seed` decides hash order and everything random.
     pub fn new(config: Config, host: Host, seed: u64) -> Self {
-        let _ = (host, seed);
-        Self {
+        let mut engine = Self {
+            keyspace: Keyspace::new(config.databases, seed),
+            clients: Clients::default(),
+            outputs: VecDeque::new(),
+            stats: Stats::default(),
+            now_us: 0,
+            started_us: 0,
+            next_cron_us: 0,
+            busy_until_us: 0,
+            exited: false,
+            effects: Effects::default(),
+            unit: Vec::new(),
+            unit_changed: false,
+            unit_of_any_keys: false,
+            appended: None,
+            in_exec: false,
+            active_expire: true,
+            saves: Saves::default(),
+            aof: None,
+            snapshot: None,
+            rewrite_scheduled: false,
+            last_job: 0,
+            load_report: LoadReport::default(),
             config,
-            keyspace: Keyspace::new(16, seed),
-        }
+            host,
+        };
+        engine.obey_config();
+        engine
     }
 
     /// Loads the data set and opens the append-only file, as the configuration says. Afterwards drain
     /// [`Engine::poll_output`]: it may hold [`Output::Exit`].
-    pub fn start(&mut self, now_us: u64, vfs: &mut dyn Vfs) {
-        let _ = (now_us, vfs);
-        todo!("lead")
+    ///
+    /// Loading takes time: `clock` is asked for it now and then, with how far loading has come, so that a native
+    /// driver can read the system's clock and a simulated one can derive the time from the work.
+    pub fn start(
+        &mut self,
+        now_us: u64,
+        vfs: &mut dyn Vfs,
+        clock: &mut dyn FnMut(&LoadProgress) -> u64,
+    ) {
+        self.now_us = now_us;
+        self.started_us = now_us;
+        self.saves.last_save_s = now_us / 1_000_000;
+        self.log(Level::Warning, "Server initialized");
+        match self.load(vfs, clock) {
+            Ok(()) => {
+                self.load_report.keys = self.keyspace.len() as u64;
+                self.next_cron_us = self.now_us;
+                self.log(Level::Notice, "Ready to accept connections");
+            }
+            Err(message) => {
+                if !message.is_empty() {
+                    self.log(Level::Warning, message);
+                }
+                self.exit(1, ExitReason::Fatal);
+            }
+        }
     }
 
     /// A client has connected from `address` (`127.0.0.1:50000`, or a socket's path) to `local_address`.
     pub fn handle_connect(&mut self, now_us: u64, address: &str, local_address: &str) -> ClientId {
-        let _ = (now_us, address, local_address);
-        todo!("lead")
+        self.now_us = now_us;
+        self.stats.connections += 1;
+        let limits = self.request_limits();
+        let mut client = Client::new(
+            self.clients.next_id(),
+            now_us,
+            address,
+            local_address,
+            limits,
+        );
+        client.authenticated = self.config.requirepass.is_empty();
+        let id = client.id;
+        self.clients.insert(client);
+        id
     }
 
     /// Bytes have arrived from a client: executes every whole request in them.
     pub fn handle_input(&mut self, now_us: u64, client: ClientId, bytes: &[u8], vfs: &mut dyn Vfs) {
-        let _ = (now_us, client, bytes, vfs);
-        todo!("lead")
+        self.now_us = now_us;
+        let Some(mut client) = self.clients.take(client) else {
+            return;
+        };
+        self.stats.net_input_bytes += bytes.len() as u64;
+        self.receive(&mut client, bytes, vfs);
+        self.put_back(client);
     }
 
     /// A client is gone. Its unsent replies are dropped.
     pub fn handle_disconnect(&mut self, now_us: u64, client: ClientId) {
-        let _ = (now_us, client);
-        todo!("lead")
+        self.now_us = now_us;
+        if let Some(client) = self.clients.take(client) {
+            self.forget_watches(&client);
+            self.clients.remove(client.id);
+        }
     }
 
     /// The time named by [`Engine::next_timeout`] has come (or any other time: harmless).
     pub fn handle_timeout(&mut self, now_us: u64, vfs: &mut dyn Vfs) {
-        let _ = (now_us, vfs);
-        todo!("lead")
+        self.now_us = now_us;
+        if self.exited {
+            return;
+        }
+        if self.busy_until_us != 0 && now_us >= self.busy_until_us {
+            self.busy_until_us = 0;
+            self.resume_input(vfs);
+        }
+        if self.busy_until_us == 0 {
+            self.walk_snapshot();
+            if now_us >= self.next_cron_us {
+                self.next_cron_us = now_us + 1_000_000 / u64::from(self.config.hz.max(1));
+                self.cron(vfs);
+            }
+        }
     }
 
     /// A running snapshot job has taken in `parts` more parts; `chunks` are theirs, emptied, to be used again.
@@ -72,10 +197,15 @@ impl Engine {
         now_us: u64,
         job: JobId,
         parts: usize,
-        chunks: Vec<lastsave_dict::Chunk<lastsave_keyspace::FrozenObject>>,
+        chunks: Vec<Chunk<FrozenObject>>,
     ) {
-        let _ = (now_us, job, parts, chunks);
-        todo!("lead")
+        self.now_us = now_us;
+        if let Some(snapshot) = &mut self.snapshot
+            && snapshot.job == job
+        {
+            snapshot.parts_done(parts, chunks);
+            self.walk_snapshot();
+        }
     }
 
     /// A job has ended.
@@ -86,47 +216,85 @@ impl Engine {
         outcome: JobOutcome,
         vfs: &mut dyn Vfs,
     ) {
-        let _ = (now_us, job, outcome, vfs);
-        todo!("lead")
+        self.now_us = now_us;
+        if self
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| snapshot.job == job)
+        {
+            self.snapshot_done(outcome, vfs);
+        } else {
+            self.sync_job_done(job, &outcome, vfs);
+        }
     }
 
     /// A signal has arrived.
     pub fn handle_signal(&mut self, now_us: u64, signal: Signal, vfs: &mut dyn Vfs) {
-        let _ = (now_us, signal, vfs);
-        todo!("lead")
+        self.now_us = now_us;
+        self.log(
+            Level::Warning,
+            match signal {
+                Signal::Interrupt => "Received SIGINT scheduling shutdown...",
+                Signal::Terminate => "Received SIGTERM scheduling shutdown...",
+            },
+        );
+        if let Err(()) = self.shut_down(crate::shutdown::ShutdownFlags::default(), vfs) {
+            self.log(
+                Level::Warning,
+                "SIGTERM received but errors trying to shut down the server, check the logs for more information",
+            );
+        }
     }
 
     /// Ends a batch of `handle_*`: writes the append-only file's buffer, starts a sync that is due, releases replies.
     pub fn flush(&mut self, now_us: u64, vfs: &mut dyn Vfs) {
-        let _ = (now_us, vfs);
-        todo!("lead")
+        self.now_us = now_us;
+        if !self.exited {
+            self.flush_aof(vfs, false);
+        }
     }
 
     /// The next thing for the driver to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        todo!("lead")
+        self.outputs.pop_front()
     }
 
-    /// When [`Engine::handle_timeout`] should be called at the latest, microseconds since the epoch.
+    /// When [`Engine::handle_timeout`] should be called at the latest, microseconds since the epoch; `None` once it
+    /// has exited.
     pub fn next_timeout(&self) -> Option<u64> {
-        todo!("lead")
+        if self.exited {
+            None
+        } else if self.busy_until_us != 0 {
+            Some(self.busy_until_us)
+        } else if self.snapshot.as_ref().is_some_and(Snapshot::wants_walk) {
+            Some(self.now_us)
+        } else {
+            Some(self.next_cron_us)
+        }
     }
 
     /// The released bytes for a client.
     pub fn reply_bytes(&self, client: ClientId) -> &[u8] {
-        let _ = client;
-        todo!("lead")
+        self.clients.get(client).map_or(&[], Client::released_bytes)
     }
 
     /// The first `len` of the released bytes were sent.
     pub fn consume_reply(&mut self, client: ClientId, len: usize) {
-        let _ = (client, len);
-        todo!("lead")
+        self.stats.net_output_bytes += len as u64;
+        if let Some(client) = self.clients.get_mut(client) {
+            client.consume(len);
+        }
     }
 
     /// The data.
     pub fn keyspace(&self) -> &Keyspace {
         &self.keyspace
+    }
+
+    /// Ends the engine and keeps its data, to be compared with what a recovery brings back.
+    pub fn into_keyspace(mut self) -> Keyspace {
+        self.keyspace.snapshot_abandon();
+        self.keyspace
     }
 
     /// The configuration in force.
@@ -136,11 +304,98 @@ impl Engine {
 
     /// Where the server stands.
     pub fn status(&self) -> Status {
-        todo!("lead")
+        Status {
+            writes: self.stats.writes,
+            commands: self.stats.commands,
+            dirty: self.saves.dirty,
+            last_save_s: self.saves.last_save_s,
+            last_bgsave_ok: self.saves.last_bgsave_ok,
+            snapshot_running: self.snapshot.as_ref().map(|snapshot| snapshot.kind),
+            aof: self.aof.as_ref().map(Aof::status),
+            keys: self.keyspace.len() as u64,
+            clients: self.clients.len() as u64,
+            used_memory: self.used_memory(),
+        }
+    }
+
+    /// Client writes that changed data since the start: [`Status::writes`], without the rest.
+    pub fn writes(&self) -> u64 {
+        self.stats.writes
+    }
+
+    /// The offsets of the append-only file: [`AofStatus::offsets`], without the rest; `None` with the AOF off.
+    pub fn aof_offsets(&self) -> Option<lastsave_aof::Offsets> {
+        self.aof.as_ref().and_then(Aof::offsets)
     }
 
     /// What the start found.
     pub fn load_report(&self) -> &LoadReport {
-        todo!("lead")
+        &self.load_report
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_us / 1000
+    }
+
+    pub(crate) fn now_s(&self) -> u64 {
+        self.now_us / 1_000_000
+    }
+
+    pub(crate) fn log(&mut self, level: Level, text: impl Into<String>) {
+        if level >= self.config.loglevel {
+            self.outputs.push_back(Output::Log(level, text.into()));
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn exit(&mut self, status: i32, reason: ExitReason) {
+        self.exited = true;
+        self.outputs.push_back(Output::Exit(status, reason));
+    }
+
+    pub(crate) fn next_job(&mut self) -> JobId {
+        self.last_job += 1;
+        JobId(self.last_job)
+    }
+
+    /// Bytes of the tables, their entries and long values.
+    pub(crate) fn used_memory(&self) -> u64 {
+        self.keyspace
+            .databases
+            .iter()
+            .map(|database| database.keys.memory_bytes() as u64)
+            .sum()
+    }
+
+    /// Puts a client back that was taken out to be served, and tells the driver what became of it.
+    pub(crate) fn put_back(&mut self, mut client: Box<Client>) {
+        let id = client.id;
+        if client.is_waiting() {
+            self.clients.note_waiting(id);
+        }
+        let (announce, close) = (
+            client.must_announce(),
+            client.closing && !client.is_waiting(),
+        );
+        self.clients.put_back(client);
+        if announce {
+            self.outputs.push_back(Output::Reply(id));
+        }
+        if close {
+            self.outputs.push_back(Output::Close {
+                client: id,
+                after_reply: true,
+            });
+        }
+    }
+}
+
+impl AofStatus {
+    /// Bytes in the buffer of the process.
+    pub fn buffered_bytes(&self) -> u64 {
+        self.offsets.appended - self.offsets.written
     }
 }

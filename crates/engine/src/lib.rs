@@ -25,20 +25,32 @@
 //! carries the appended offset that it depends on and leaves when `synced` (`appendfsync always`) or `written` (else)
 //! has passed it. So an acknowledged write survives a process kill under every policy, and a power loss under `always`.
 
+mod client;
+mod clients;
 pub mod config;
+mod cron;
+mod dispatch;
 mod engine;
 pub mod info;
 mod job;
 mod log;
 mod output;
+mod persistence;
+mod server;
+mod shutdown;
+mod stats;
 mod status;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use engine::{Engine, Host};
 pub use job::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
 pub use log::{Level, format_log_line};
 pub use output::{ClientId, Event, ExitReason, Output, Signal};
-pub use status::{AofStatus, LoadReport, LoadSource, LoadedFile, Status};
+pub use status::{AofStatus, LoadProgress, LoadReport, LoadSource, LoadedFile, Status};
 
 /// The version of Redis whose behaviour this is, as INFO and HELLO state it.
 pub const REDIS_VERSION: &str = "7.0.15";

@@ -30,6 +30,9 @@ pub struct Status {
 /// The append-only file's part of [`Status`].
 #[derive(Clone, Debug, Default)]
 pub struct AofStatus {
+    /// Whether the log is complete, so that a recovery would be made from it; until the first rewrite after CONFIG SET
+    /// appendonly yes has ended, it is not.
+    pub on: bool,
     /// The three offsets.
     pub offsets: Offsets,
     /// The sizes of base and incr files together: `aof_current_size`.
@@ -78,4 +81,15 @@ pub struct LoadReport {
     pub files: Vec<LoadedFile>,
     /// Keys after loading.
     pub keys: u64,
+}
+
+/// How far loading has come: what the time it takes derives from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadProgress {
+    /// Bytes read.
+    pub bytes: u64,
+    /// Keys taken from snapshots.
+    pub keys: u64,
+    /// Commands replayed.
+    pub commands: u64,
 }

@@ -86,6 +86,8 @@ pub struct Effects {
     pub touched: Vec<(usize, Vec<u8>)>,
     /// Databases emptied or swapped, for WATCH; every key of them counts as touched. Recorded always.
     pub touched_dbs: Vec<usize>,
+    /// Set by FLUSHALL: what is saved must not bring the data back.
+    pub flushed_all: bool,
     /// Whether any client watches any key, so that [`Effects::touched`] is worth recording.
     pub watching: bool,
     /// Keys found, and not found, by commands that read.
@@ -105,6 +107,7 @@ impl Effects {
         self.suppressed = false;
         self.touched.clear();
         self.touched_dbs.clear();
+        self.flushed_all = false;
         self.hits = 0;
         self.misses = 0;
         self.expired = 0;

@@ -240,6 +240,27 @@ impl Keyspace {
         complete
     }
 
+    /// Copies of all entries as they are now, in chunks of at most `max_entries` of one database: a snapshot made in one go,
+    /// whether or not another one is under way.
+    pub fn frozen_records(
+        &self,
+        max_entries: usize,
+    ) -> impl Iterator<Item = (usize, Chunk<FrozenObject>)> {
+        self.databases
+            .iter()
+            .enumerate()
+            .flat_map(move |(db, database)| {
+                let mut entries = database.keys.iter();
+                std::iter::from_fn(move || {
+                    let mut chunk = Chunk::new();
+                    for entry in entries.by_ref().take(max_entries) {
+                        chunk.copy(entry);
+                    }
+                    (!chunk.is_empty()).then_some((db, chunk))
+                })
+            })
+    }
+
     /// Gives a running snapshot up.
     pub fn snapshot_abandon(&mut self) {
         for database in &mut self.databases {

@@ -86,6 +86,8 @@ impl CommandFlags {
     pub const MOVABLE_KEYS: Self = Self(1 << 14);
     /// May write to the append-only file though it is not [`CommandFlags::WRITE`].
     pub const MAY_REPLICATE: Self = Self(1 << 15);
+    /// Meets keys by chance, so that the removals of expired ones among them need not be written together.
+    pub const TOUCHES_ARBITRARY_KEYS: Self = Self(1 << 16);
     /// Refused while a replica loads a data set beside the old one.
     pub const NO_ASYNC_LOADING: Self = Self(1 << 16);
     /// Allowed while a script runs for too long.

@@ -11,22 +11,25 @@ pub(crate) fn dbsize(call: &mut Call<'_>) {
 /// FLUSHDB.
 pub(crate) fn flushdb(call: &mut Call<'_>) {
     let db = call.db;
-    flush(call, db..db + 1);
+    let _obeyed = flush(call, db..db + 1);
 }
 
 /// FLUSHALL, as far as the data is concerned: the saves around it are the server's.
 pub(crate) fn flushall(call: &mut Call<'_>) {
     let databases = 0..call.keyspace.databases.len();
-    flush(call, databases);
+    if flush(call, databases) {
+        call.effects.flushed_all = true;
+    }
 }
 
-/// Written even if there was nothing to remove, as Redis does.
-fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) {
+/// Written even if there was nothing to remove, as Redis does. Returns whether it was obeyed.
+fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) -> bool {
     let args = call.args;
     let known =
         |word: &[u8]| word.eq_ignore_ascii_case(b"ASYNC") || word.eq_ignore_ascii_case(b"SYNC");
     if args.len() > 2 || args.get(1).is_some_and(|word| !known(word)) {
-        return call.reply.error(SYNTAX_ERROR);
+        call.reply.error(SYNTAX_ERROR);
+        return false;
     }
     for db in databases {
         let keys = &mut call.keyspace.databases[db].keys;
@@ -36,6 +39,7 @@ fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) {
     }
     call.propagate_instead(call.db, args.iter());
     call.reply.ok();
+    true
 }
 
 pub(crate) fn swapdb(call: &mut Call<'_>) {

@@ -257,7 +257,7 @@ pub(super) const ROWS: &[Command] = &[
     Command {
         name: "randomkey",
         arity: 1,
-        flags: F::READONLY,
+        flags: F::READONLY.with(F::TOUCHES_ARBITRARY_KEYS),
         categories: "keyspace",
         tips: "request_policy:all_shards nondeterministic_output",
         summary: "Returns a key picked at random.",
@@ -297,7 +297,7 @@ pub(super) const ROWS: &[Command] = &[
     Command {
         name: "scan",
         arity: -2,
-        flags: F::READONLY,
+        flags: F::READONLY.with(F::TOUCHES_ARBITRARY_KEYS),
         categories: "keyspace",
         tips: "nondeterministic_output request_policy:special",
         since: "2.8.0",

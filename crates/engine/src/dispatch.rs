@@ -1,0 +1,311 @@
+//! From bytes to executed commands: parsing, the checks before a command runs, transactions, and what a command did
+//! on its way to the append-only file.
+
+use lastsave_keyspace::{
+    Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, arity_error, lookup,
+    lookup_subcommand, unknown_command_error,
+};
+use lastsave_resp::{Args, Limits};
+use lastsave_vfs::Vfs;
+
+use crate::client::{Client, Queued};
+use crate::config::FsyncPolicy;
+use crate::engine::Engine;
+
+/// Before AUTH a request may have at most so many words, and words of at most so many bytes, as in Redis.
+const UNAUTHENTICATED_WORDS: usize = 10;
+const UNAUTHENTICATED_WORD_LEN: usize = 16 << 10;
+
+pub(crate) const RDB_MISCONF: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+
+impl Engine {
+    pub(crate) fn request_limits(&self) -> Limits {
+        let mut limits = Limits {
+            max_bulk_len: self.config.proto_max_bulk_len as usize,
+            ..Limits::default()
+        };
+        if !self.config.requirepass.is_empty() {
+            limits.max_bulk_len = UNAUTHENTICATED_WORD_LEN;
+            limits.max_words = UNAUTHENTICATED_WORDS;
+        }
+        limits
+    }
+
+    /// Executes the whole requests in what a client had sent before and `bytes`, and keeps the rest.
+    pub(crate) fn receive(&mut self, client: &mut Client, bytes: &[u8], vfs: &mut dyn Vfs) {
+        client.last_seen_us = self.now_us;
+        if client.closing {
+            return;
+        }
+        if client.input.is_empty() {
+            let taken = self.execute_requests(client, bytes, vfs);
+            client.input.extend_from_slice(&bytes[taken..]);
+        } else {
+            let mut input = std::mem::take(&mut client.input);
+            input.extend_from_slice(bytes);
+            let taken = self.execute_requests(client, &input, vfs);
+            input.drain(..taken);
+            client.input = input;
+        }
+        if client.closing {
+            client.input = Vec::new();
+        } else if client.input.len() as u64 > self.config.client_query_buffer_limit {
+            client.closing = true;
+        } else if client.input.is_empty() {
+            client.input.shrink_to(1024);
+        }
+    }
+
+    /// Executes the input that DEBUG SLEEP held up.
+    pub(crate) fn resume_input(&mut self, vfs: &mut dyn Vfs) {
+        for id in self.clients.ids() {
+            if let Some(mut client) = self.clients.take(id) {
+                if !client.input.is_empty() {
+                    self.receive(&mut client, &[], vfs);
+                }
+                self.put_back(client);
+            }
+        }
+    }
+
+    /// Executes the whole requests at the front of `input` and returns how many bytes they took.
+    fn execute_requests(&mut self, client: &mut Client, input: &[u8], vfs: &mut dyn Vfs) -> usize {
+        let mut parser = std::mem::take(&mut client.parser);
+        let mut taken = 0;
+        while !client.closing && self.busy_until_us == 0 && !self.exited {
+            match parser.parse(&input[taken..]) {
+                Ok(Some((args, len))) => {
+                    if !args.is_empty() {
+                        self.execute(client, args, vfs);
+                    }
+                    taken += len;
+                    if let Some(limits) = client.new_limits.take() {
+                        parser.set_limits(limits);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.reply_error(client, &format!("ERR Protocol error: {error}"));
+                    client.gate_reply(None);
+                    client.closing = true;
+                }
+            }
+        }
+        client.parser = parser;
+        taken
+    }
+
+    /// Executes one request of a client and decides what its reply waits for.
+    fn execute(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
+        match self.resolve(client, args) {
+            Ok(command) => {
+                client.last_command = command.name;
+                let queues = client.in_multi
+                    && !matches!(
+                        command.handler,
+                        Handler::Server(
+                            ServerCommand::Exec
+                                | ServerCommand::Discard
+                                | ServerCommand::Multi
+                                | ServerCommand::Watch
+                                | ServerCommand::Quit
+                                | ServerCommand::Reset
+                        )
+                    );
+                if queues {
+                    client.queued.push(Queued {
+                        command,
+                        args: args.into(),
+                    });
+                    client.reply.simple("QUEUED");
+                } else {
+                    self.call(client, command, args, vfs);
+                }
+            }
+            Err(error) => {
+                client.multi_refused |= client.in_multi;
+                self.reply_error(client, &error);
+            }
+        }
+        let appended = self.commit_unit(true);
+        let gate = self.reply_gate(appended);
+        client.gate_reply(gate);
+    }
+
+    /// Finds the command's row and makes the checks that come before it runs, in Redis's order.
+    fn resolve(&self, client: &Client, args: Args<'_>) -> Result<&'static Command, String> {
+        let container = lookup(&args[0]).ok_or_else(|| unknown_command_error(args))?;
+        let mut command = container;
+        if !container.subcommands.is_empty()
+            && let Some(name) = args.get(1)
+        {
+            command = lookup_subcommand(container, name).ok_or_else(|| {
+                format!(
+                    "ERR unknown subcommand '{}'. Try {} HELP.",
+                    String::from_utf8_lossy(&name[..name.len().min(128)]),
+                    container.name.to_uppercase(),
+                )
+            })?;
+        }
+        let arity = isize::from(command.arity);
+        let len = args.len() as isize;
+        if (arity > 0 && len != arity) || len < -arity {
+            return Err(if std::ptr::eq(command, container) {
+                arity_error(command.name)
+            } else {
+                arity_error(&format!("{}|{}", container.name, command.name))
+            });
+        }
+        let flags = command.flags;
+        if matches!(command.handler, Handler::Server(ServerCommand::Debug))
+            && !self.allows_debug(client)
+        {
+            return Err("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.".into());
+        }
+        if !client.authenticated && !flags.has(CommandFlags::NO_AUTH) {
+            return Err("NOAUTH Authentication required.".into());
+        }
+        if client.in_multi && flags.has(CommandFlags::NO_MULTI) {
+            return Err("ERR Command not allowed inside a transaction".into());
+        }
+        let writes = flags.has(CommandFlags::WRITE)
+            || (matches!(command.handler, Handler::Server(ServerCommand::Exec))
+                && client
+                    .queued
+                    .iter()
+                    .any(|queued| queued.command.flags.has(CommandFlags::WRITE)));
+        if (writes || matches!(command.handler, Handler::Server(ServerCommand::Ping)))
+            && let Some(error) = self.disk_error()
+        {
+            return Err(error);
+        }
+        Ok(command)
+    }
+
+    fn allows_debug(&self, client: &Client) -> bool {
+        match self.config.enable_debug_command.as_str() {
+            "yes" => true,
+            "local" => client.is_local(),
+            _ => false,
+        }
+    }
+
+    /// Why writes are refused, if they are: MISCONF.
+    pub(crate) fn disk_error(&self) -> Option<String> {
+        if self.config.stop_writes_on_bgsave_error
+            && !self.config.save.is_empty()
+            && !self.saves.last_bgsave_ok
+        {
+            return Some(RDB_MISCONF.into());
+        }
+        self.aof_error_reply()
+    }
+
+    /// Runs a command and gathers what it did.
+    pub(crate) fn call(
+        &mut self,
+        client: &mut Client,
+        command: &'static Command,
+        args: Args<'_>,
+        vfs: &mut dyn Vfs,
+    ) {
+        self.stats.commands += 1;
+        self.unit_of_any_keys =
+            !self.in_exec && command.flags.has(CommandFlags::TOUCHES_ARBITRARY_KEYS);
+        match command.handler {
+            Handler::Data(handler) => {
+                self.effects.clear();
+                let reply_start = client.reply.bytes().len();
+                handler(&mut Call {
+                    args,
+                    keyspace: &mut self.keyspace,
+                    db: client.db,
+                    now_us: self.now_us,
+                    origin: Origin::Client,
+                    reply: &mut client.reply,
+                    effects: &mut self.effects,
+                });
+                if client.reply.bytes().get(reply_start) == Some(&b'-') {
+                    self.stats.error_replies += 1;
+                }
+                self.gather_effects(client, args);
+                if self.effects.flushed_all {
+                    self.after_flushall(vfs);
+                }
+            }
+            Handler::Server(server_command) => {
+                self.call_server(client, server_command, command, args, vfs);
+            }
+        }
+    }
+
+    /// Takes up what a data command did: counters, watched keys, the unit for the append-only file.
+    fn gather_effects(&mut self, client: &mut Client, args: Args<'_>) {
+        let effects = &mut self.effects;
+        self.stats.hits += effects.hits;
+        self.stats.misses += effects.misses;
+        self.stats.expired += effects.expired;
+        self.saves.dirty += effects.dirty;
+        if let Some(aof) = &mut self.aof {
+            self.unit.append(&mut effects.ahead);
+            let as_called = effects.instead.is_empty() && effects.dirty > 0 && !effects.suppressed;
+            self.unit.append(&mut effects.instead);
+            if as_called && self.unit.is_empty() && !self.in_exec {
+                // By far the commonest unit, one command as it was called, is not copied on its way.
+                let timestamp = self
+                    .config
+                    .aof_timestamp_enabled
+                    .then_some(self.now_us / 1_000_000);
+                self.appended = aof.append_command(client.db, args, timestamp);
+            } else if as_called {
+                self.unit.push(Propagated {
+                    db: client.db,
+                    args: args.into(),
+                });
+            }
+        }
+        self.unit_changed |= effects.dirty > 0;
+        if !effects.touched.is_empty() || !effects.touched_dbs.is_empty() {
+            self.break_watches(client);
+        }
+    }
+
+    /// Appends the gathered unit to the append-only file: bare if it is one command, else between MULTI and EXEC.
+    /// Returns the appended offset behind it, if anything was appended. `of_client` counts it among the writes.
+    pub(crate) fn commit_unit(&mut self, of_client: bool) -> Option<u64> {
+        if std::mem::take(&mut self.unit_changed) && of_client {
+            self.stats.writes += 1;
+        }
+        if self.unit.is_empty() {
+            return self.appended.take();
+        }
+        let timestamp = self.config.aof_timestamp_enabled.then_some(self.now_s());
+        let transaction = self.unit.len() > 1 && !self.unit_of_any_keys;
+        let aof = self
+            .aof
+            .as_mut()
+            .expect("units are gathered only while the log is on");
+        let offset = aof.append_unit(&self.unit, transaction, timestamp);
+        self.unit.clear();
+        offset
+    }
+
+    /// What a reply waits for: see the crate's documentation. Under `always` a read waits too while anything is
+    /// unsynced, so that nobody acts on data that a power loss would take back.
+    fn reply_gate(&self, appended: Option<u64>) -> Option<u64> {
+        let aof = self.aof.as_ref()?;
+        if !aof.is_on() {
+            return None;
+        }
+        if appended.is_none() && self.effective_fsync_policy() == FsyncPolicy::Always {
+            let offsets = aof.offsets()?;
+            return (offsets.synced < offsets.appended).then_some(offsets.appended);
+        }
+        appended
+    }
+
+    pub(crate) fn reply_error(&mut self, client: &mut Client, error: &str) {
+        self.stats.error_replies += 1;
+        client.reply.error(error);
+    }
+}

@@ -1,0 +1,17 @@
+//! What makes data outlive the process: the append-only log, saves, rewrites, and the way back.
+//!
+//! - [`aof`]: appending, flushing, syncing; which replies may leave;
+//! - [`snapshot`]: the walk that feeds a background job, one at a time, for a save or a rewrite;
+//! - [`save`]: SAVE, BGSAVE and save points;
+//! - [`rewrite`]: BGREWRITEAOF, and switching the log on and off at run time;
+//! - [`load`]: the start.
+
+mod aof;
+mod load;
+mod rewrite;
+mod save;
+mod snapshot;
+
+pub(crate) use aof::Aof;
+pub(crate) use save::Saves;
+pub(crate) use snapshot::Snapshot;

@@ -1,0 +1,479 @@
+//! Rewriting the log, and switching it on and off at run time.
+//!
+//! A rewrite goes through these states on the disk, each of which a recovery can start from:
+//!
+//! 1. the old files;
+//! 2. the old files and a new, empty incr file, in the manifest;
+//! 3. commands go into the new incr file, once the old one is synced; the snapshot is written beside them;
+//! 4. the snapshot stands under its base name, in no manifest;
+//! 5. the manifest names the new base and the new incr file, and the old files as history;
+//! 6. the history is gone, from the disk and then from the manifest.
+
+use lastsave_aof::{Manifest, Names, Writer, persist};
+use lastsave_vfs::{Error, OpenMode, Vfs};
+
+use super::aof::Aof;
+use super::snapshot::Snapshot;
+use crate::engine::Engine;
+use crate::job::{Job, JobKind, JobOutcome};
+use crate::{Event, Level, Output};
+
+/// From so many failures in a row on, automatic rewrites pause.
+const FAILURES_BEFORE_PAUSE: u32 = 3;
+
+/// The longest pause.
+const MAX_PAUSE_MINUTES: u64 = 60;
+
+impl Engine {
+    pub(crate) fn aof_names(&self) -> Names {
+        Names {
+            dir: self.config.appenddirname.clone(),
+            file: self.config.appendfilename.clone(),
+        }
+    }
+
+    fn temp_base_path(&self) -> String {
+        format!("temp-rewriteaof-bg-{}.aof", self.host.pid)
+    }
+
+    /// Starts a rewrite. Nothing else may be running. The log says why it could not.
+    pub(crate) fn start_rewrite(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
+        if self.aof.is_none() {
+            // BGREWRITEAOF with the log off makes the files all the same, as Redis does.
+            self.rewrite_scheduled = false;
+            return self.rewrite_without_log(vfs);
+        }
+        self.flush_aof(vfs, false);
+        let names = self.aof_names();
+        let result = self
+            .ensure_aof_dir(&names, vfs)
+            .and_then(|()| self.rotate(&names, vfs));
+        let aof = self.aof.as_mut().expect("looked above");
+        if let Err(error) = result {
+            aof.last_rewrite_ok = false;
+            let text = format!("Can't open the append-only file {}: {error}", error.path);
+            self.log(Level::Warning, text);
+            return Err(());
+        }
+        aof.rewrites += 1;
+        let manifest = aof.manifest.clone();
+        self.rewrite_scheduled = false;
+        self.start_rewrite_snapshot(&names, &manifest);
+        Ok(())
+    }
+
+    fn start_rewrite_snapshot(&mut self, names: &Names, manifest: &Manifest) {
+        let rdb = self.config.aof_use_rdb_preamble;
+        let path = names.path(&names.base(manifest.base_seq + 1, rdb));
+        let spec = self.snapshot_spec(JobKind::Rewrite, self.temp_base_path(), None);
+        self.start_snapshot(spec, path);
+        let pid = self.host.pid;
+        self.log(
+            Level::Notice,
+            format!("Background append only file rewriting started by pid {pid}"),
+        );
+    }
+
+    pub(crate) fn ensure_aof_dir(&mut self, names: &Names, vfs: &mut dyn Vfs) -> Result<(), Error> {
+        match vfs.create_dir(&names.dir) {
+            Ok(()) => vfs.sync_dir(""),
+            Err(error) if error.errno == lastsave_vfs::Errno::Exists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets the log go on in a new incr file, so that what comes before it can be replaced by a base.
+    fn rotate(&mut self, names: &Names, vfs: &mut dyn Vfs) -> Result<(), Error> {
+        let writes = self.stats.writes;
+        let aof = self
+            .aof
+            .as_mut()
+            .expect("only a log that is on is rewritten");
+        if aof.waits_for_rewrite {
+            // Commands go into a file that no manifest names until its base stands.
+            let path = names.path(&names.temp_incr());
+            let file = vfs.open(&path, OpenMode::Truncate)?;
+            vfs.close(file);
+            let file = vfs.open(&path, OpenMode::Append)?;
+            if let Some(old) = aof.writer.replace(Writer::new(file, 0)) {
+                old.close(vfs);
+            }
+            aof.incr_path = path.clone();
+            aof.older_len = 0;
+            aof.forget_selected_db();
+            self.event(Event::AofOpened {
+                path,
+                offset: 0,
+                file_len: 0,
+                writes,
+            });
+            return Ok(());
+        }
+        if let Some(error) = aof.write_error.clone() {
+            // What is buffered belongs into the old file; without space for it there is no point in a new one.
+            return Err(error);
+        }
+        let mut manifest = aof.manifest.clone();
+        let name = manifest.add_incr(names);
+        let path = names.path(&name);
+        let file = vfs.open(&path, OpenMode::Append)?;
+        if let Err(error) = persist(vfs, names, &manifest) {
+            vfs.close(file);
+            if !error.replaced() {
+                // The manifest on the disk is the old one for certain, so nothing names the new file.
+                let _ = vfs.unlink(&path);
+            }
+            self.log(Level::Warning, error.to_string());
+            return Err(error.error);
+        }
+        let writer = aof.writer.as_mut().expect("a log that is on has a file");
+        aof.older_len += writer.file_len();
+        let offset = writer.offsets().appended;
+        let ticket = writer.rotate(file, vfs);
+        aof.manifest = manifest;
+        aof.incr_path = path.clone();
+        aof.forget_selected_db();
+        if let Some(ticket) = ticket {
+            self.start_sync(ticket);
+        }
+        self.log(
+            Level::Notice,
+            format!("Creating AOF incr file {name} on background rewrite"),
+        );
+        self.event(Event::AofOpened {
+            path,
+            offset,
+            file_len: 0,
+            writes,
+        });
+        Ok(())
+    }
+
+    /// The snapshot for a rewrite stands under its temporary name, or has failed.
+    pub(crate) fn rewrite_done(
+        &mut self,
+        snapshot: &Snapshot,
+        outcome: &JobOutcome,
+        vfs: &mut dyn Vfs,
+    ) {
+        let succeeded = match outcome {
+            JobOutcome::Done { len } => {
+                self.log(
+                    Level::Notice,
+                    "Background AOF rewrite terminated with success",
+                );
+                self.install_base(snapshot, *len, vfs)
+            }
+            JobOutcome::Failed(error) => {
+                let text = format!("Write error writing append only file on disk: {error}");
+                self.log(Level::Warning, text);
+                self.log(
+                    Level::Warning,
+                    "Background AOF rewrite terminated with error",
+                );
+                false
+            }
+            JobOutcome::NotStarted => {
+                self.log(
+                    Level::Warning,
+                    "Can't rewrite append only file in background: fork: Cannot allocate memory",
+                );
+                false
+            }
+            JobOutcome::Killed(signal) => {
+                let text = format!("Background AOF rewrite terminated by signal {signal}");
+                self.log(Level::Warning, text);
+                false
+            }
+        };
+        let seconds = (self.now_us - snapshot.started_us) / 1_000_000;
+        let event = if succeeded {
+            Event::SnapshotDone {
+                path: snapshot.path.clone(),
+                writes: snapshot.writes_at_cut,
+            }
+        } else {
+            Event::SnapshotFailed {
+                path: snapshot.path.clone(),
+            }
+        };
+        self.event(event);
+        let Some(aof) = &mut self.aof else { return };
+        aof.last_rewrite_s = Some(seconds);
+        aof.last_rewrite_ok = succeeded;
+        if succeeded {
+            aof.failures = 0;
+            aof.retry_delay_minutes = 0;
+            aof.retry_at_s = 0;
+            aof.waits_for_rewrite = false;
+            self.log(
+                Level::Notice,
+                "Background AOF rewrite finished successfully",
+            );
+            self.release_replies();
+            return;
+        }
+        aof.failures += 1;
+        if aof.waits_for_rewrite {
+            if let Some(writer) = aof.writer.take() {
+                writer.close(vfs);
+            }
+            let path = std::mem::take(&mut aof.incr_path);
+            let _ = vfs.unlink(&path);
+            self.rewrite_scheduled = true;
+        }
+    }
+
+    /// Makes the finished snapshot the base: states 4 to 6. Returns whether the new files stand.
+    fn install_base(&mut self, snapshot: &Snapshot, len: u64, vfs: &mut dyn Vfs) -> bool {
+        let names = self.aof_names();
+        let rdb = self.config.aof_use_rdb_preamble;
+        let (mut manifest, waits) = match &self.aof {
+            Some(aof) => (aof.manifest.clone(), aof.waits_for_rewrite),
+            None => (self.manifest_on_disk(&names, vfs), false),
+        };
+        let keep_incrs = usize::from(self.aof.as_ref().is_some_and(|aof| !aof.waits_for_rewrite));
+        let base = manifest.replace_base(&names, rdb, keep_incrs);
+        let base_path = names.path(&base);
+        if let Err(error) = vfs.rename(&snapshot.temp_path, &base_path) {
+            let temp_path = &snapshot.temp_path;
+            let text = format!(
+                "Error trying to rename the temporary AOF base file {temp_path} into {base_path}: {error}"
+            );
+            self.log(Level::Warning, text);
+            let _ = vfs.unlink(&snapshot.temp_path);
+            return false;
+        }
+        self.log(
+            Level::Notice,
+            format!(
+                "Successfully renamed the temporary AOF base file {} into {base}",
+                snapshot.temp_path
+            ),
+        );
+        if waits {
+            let (temp, name) = (names.temp_incr(), manifest.add_incr(&names));
+            let (from, to) = (names.path(&temp), names.path(&name));
+            if let Err(error) = vfs.rename(&from, &to) {
+                let text = format!(
+                    "Error trying to rename the temporary AOF incr file {from} into {to}: {error}"
+                );
+                self.log(Level::Warning, text);
+                let _ = vfs.unlink(&base_path);
+                return false;
+            }
+            self.log(
+                Level::Notice,
+                format!("Successfully renamed the temporary AOF incr file {temp} into {name}"),
+            );
+            self.aof.as_mut().expect("it waits").incr_path = to.clone();
+            self.event(Event::AofRenamed { from, to });
+            // From the manifest on the file counts, so what is in it must be as durable as the base.
+            self.sync_aof_now(vfs);
+        }
+        if let Err(error) = persist(vfs, &names, &manifest) {
+            self.log(Level::Warning, error.to_string());
+            if !error.replaced() {
+                let _ = vfs.unlink(&base_path);
+                return false;
+            }
+            // The new manifest may or may not be what a power loss leaves; both sets of files stay until a later
+            // rewrite has settled it.
+            self.adopt_manifest(manifest, len);
+            return true;
+        }
+        let history: Vec<String> = manifest.take_history();
+        self.adopt_manifest(manifest, len);
+        if !self.config.aof_disable_auto_gc {
+            self.remove_history(&names, history, vfs);
+        }
+        true
+    }
+
+    fn adopt_manifest(&mut self, manifest: Manifest, base_len: u64) {
+        if let Some(aof) = &mut self.aof {
+            aof.manifest = manifest;
+            aof.older_len = base_len;
+            aof.base_size = aof.current_size();
+        }
+    }
+
+    /// Unlinks replaced files elsewhere, and takes them off the manifest.
+    pub(crate) fn remove_history(
+        &mut self,
+        names: &Names,
+        history: Vec<String>,
+        vfs: &mut dyn Vfs,
+    ) {
+        if history.is_empty() {
+            return;
+        }
+        for name in &history {
+            self.log(
+                Level::Notice,
+                format!("Removing the history file {name} in the background"),
+            );
+        }
+        let paths = history.iter().map(|name| names.path(name)).collect();
+        let job = self.next_job();
+        self.outputs
+            .push_back(Output::StartJob(job, Box::new(Job::Unlink(paths))));
+        let manifest = match &self.aof {
+            Some(aof) => aof.manifest.clone(),
+            None => {
+                let mut manifest = self.manifest_on_disk(names, vfs);
+                manifest.history.clear();
+                manifest
+            }
+        };
+        if let Err(error) = persist(vfs, names, &manifest) {
+            // The manifest still lists files that are going; the next start removes them from it.
+            self.log(Level::Warning, error.to_string());
+        }
+    }
+
+    fn manifest_on_disk(&self, names: &Names, vfs: &mut dyn Vfs) -> Manifest {
+        lastsave_aof::load(vfs, names)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    }
+
+    fn rewrite_without_log(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
+        let names = self.aof_names();
+        if let Err(error) = self.ensure_aof_dir(&names, vfs) {
+            let dir = &names.dir;
+            self.log(
+                Level::Warning,
+                format!("Can't open or create append-only dir {dir}: {error}"),
+            );
+            return Err(());
+        }
+        let manifest = self.manifest_on_disk(&names, vfs);
+        self.start_rewrite_snapshot(&names, &manifest);
+        Ok(())
+    }
+
+    /// CONFIG SET appendonly yes.
+    pub(crate) fn switch_aof_on(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
+        assert!(self.aof.is_none(), "the log is off");
+        let names = self.aof_names();
+        let manifest = self.manifest_on_disk(&names, vfs);
+        let mut aof = Aof::new(names, manifest, self.now_s());
+        aof.waits_for_rewrite = true;
+        self.aof = Some(aof);
+        if self
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| snapshot.kind == JobKind::Rewrite)
+        {
+            // It does not gather the commands that come meanwhile, so it is of no use.
+            self.log(Level::Warning, "AOF was enabled but there is already an AOF rewriting in background. Stopping background AOF and starting a rewrite now.");
+            self.kill_snapshot();
+        }
+        if self.snapshot.is_some() || self.in_exec {
+            self.log(Level::Warning, if self.in_exec {
+                "AOF was enabled during a transaction. An AOF background was scheduled to start when possible."
+            } else {
+                "AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible."
+            });
+            self.rewrite_scheduled = true;
+            return Ok(());
+        }
+        self.start_rewrite(vfs).map_err(|()| {
+            self.aof = None;
+            self.log(Level::Warning, "Redis needs to enable the AOF but can't trigger a background AOF rewrite operation. Check the above logs for more info about the error.");
+        })
+    }
+
+    /// CONFIG SET appendonly no.
+    pub(crate) fn switch_aof_off(&mut self, vfs: &mut dyn Vfs) {
+        self.flush_aof(vfs, true);
+        if self
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| snapshot.kind == JobKind::Rewrite)
+        {
+            self.kill_snapshot();
+        }
+        if let Some(mut aof) = self.aof.take() {
+            if let Some(writer) = aof.writer.take() {
+                writer.close(vfs);
+            }
+            if aof.waits_for_rewrite {
+                let _ = vfs.unlink(&aof.incr_path);
+            }
+            self.event(Event::AofClosed);
+        }
+        self.release_replies();
+    }
+
+    /// BGREWRITEAOF while something else is running. Asked for by hand, it does not wait for the pause after failures.
+    pub(crate) fn schedule_rewrite(&mut self) {
+        self.rewrite_scheduled = true;
+        if let Some(aof) = &mut self.aof {
+            aof.failures = 0;
+        }
+    }
+
+    /// Starts a rewrite that was asked for while something else was running.
+    pub(crate) fn rewrite_if_scheduled(&mut self, vfs: &mut dyn Vfs) {
+        let now_s = self.now_s();
+        let limited = self
+            .aof
+            .as_mut()
+            .is_some_and(|aof| rewrite_limited(aof, now_s, &mut self.outputs));
+        if self.rewrite_scheduled && !limited {
+            // A failure is in the log, and counted; the schedule stands.
+            let _ = self.start_rewrite(vfs);
+        }
+    }
+
+    /// Starts a rewrite if the log has grown enough.
+    pub(crate) fn rewrite_if_due(&mut self, vfs: &mut dyn Vfs) {
+        let now_s = self.now_s();
+        let percentage = u64::from(self.config.auto_aof_rewrite_percentage);
+        let min_size = self.config.auto_aof_rewrite_min_size_bytes;
+        let Some(aof) = &mut self.aof else { return };
+        let size = aof.current_size();
+        if !aof.is_on() || percentage == 0 || size <= min_size {
+            return;
+        }
+        let growth = (size * 100 / aof.base_size.max(1)).saturating_sub(100);
+        if growth >= percentage && !rewrite_limited(aof, now_s, &mut self.outputs) {
+            let text = format!("Starting automatic rewriting of AOF on {growth}% growth");
+            self.log(Level::Notice, text);
+            let _ = self.start_rewrite(vfs);
+        }
+    }
+}
+
+/// Whether failures in a row make the next automatic rewrite wait: 1, 2, 4 … 60 minutes.
+fn rewrite_limited(
+    aof: &mut Aof,
+    now_s: u64,
+    outputs: &mut std::collections::VecDeque<Output>,
+) -> bool {
+    if aof.failures < FAILURES_BEFORE_PAUSE {
+        aof.retry_at_s = 0;
+        aof.retry_delay_minutes = 0;
+        return false;
+    }
+    if aof.retry_at_s != 0 {
+        let limited = now_s < aof.retry_at_s;
+        if !limited {
+            aof.retry_at_s = 0;
+        }
+        return limited;
+    }
+    aof.retry_delay_minutes = (aof.retry_delay_minutes * 2).clamp(1, MAX_PAUSE_MINUTES);
+    aof.retry_at_s = now_s + aof.retry_delay_minutes * 60;
+    outputs.push_back(Output::Log(
+        Level::Warning,
+        format!(
+            "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {} minutes",
+            aof.retry_delay_minutes
+        ),
+    ));
+    true
+}

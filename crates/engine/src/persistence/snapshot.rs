@@ -1,0 +1,219 @@
+//! The walk over the data that feeds a background job, in slices, with a bounded number of parts under way.
+
+use lastsave_dict::Chunk;
+use lastsave_keyspace::FrozenObject;
+use lastsave_rdb::{Aux, EncoderOptions};
+use lastsave_vfs::{Error, Vfs};
+
+use crate::engine::Engine;
+use crate::job::{Job, JobId, JobKind, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
+use crate::{Event, JobOutcome, Output, REDIS_VERSION};
+
+/// Entries walked in one slice: some tens of microseconds.
+const SLICE_ENTRIES: usize = 1000;
+
+/// Parts under way at most. With small keys a part is under 100 KB, so the ring stays within a few megabytes.
+const MAX_PARTS_UNDER_WAY: usize = 64;
+
+/// A snapshot being written.
+pub(crate) struct Snapshot {
+    pub(crate) job: JobId,
+    pub(crate) kind: JobKind,
+    pub(crate) temp_path: String,
+    /// The path that the finished file will have.
+    pub(crate) path: String,
+    pub(crate) started_us: u64,
+    pub(crate) writes_at_cut: u64,
+    pub(crate) dirty_at_cut: u64,
+    parts_under_way: usize,
+    walked: bool,
+    pool: Vec<Chunk<FrozenObject>>,
+}
+
+impl Snapshot {
+    pub(crate) fn parts_done(&mut self, parts: usize, mut chunks: Vec<Chunk<FrozenObject>>) {
+        self.parts_under_way -= parts;
+        self.pool.append(&mut chunks);
+    }
+
+    /// Whether the walk can go on at once.
+    pub(crate) fn wants_walk(&self) -> bool {
+        !self.walked && self.parts_under_way < MAX_PARTS_UNDER_WAY
+    }
+}
+
+impl Engine {
+    /// What a snapshot of this kind is to be encoded as.
+    pub(crate) fn snapshot_spec(
+        &self,
+        kind: JobKind,
+        temp_path: String,
+        final_path: Option<String>,
+    ) -> SnapshotSpec {
+        let as_rdb = kind == JobKind::Save || self.config.aof_use_rdb_preamble;
+        SnapshotSpec {
+            kind,
+            temp_path,
+            final_path,
+            rdb: as_rdb.then(|| {
+                let options = EncoderOptions {
+                    compression: self.config.rdbcompression,
+                    checksum: self.config.rdbchecksum,
+                };
+                let aux = Aux {
+                    version: REDIS_VERSION,
+                    created_at_s: self.now_s(),
+                    used_memory: self.used_memory(),
+                    aof_base: kind == JobKind::Rewrite,
+                };
+                (options, aux)
+            }),
+            incremental_sync: match kind {
+                JobKind::Save => self.config.rdb_save_incremental_fsync,
+                JobKind::Rewrite => self.config.aof_rewrite_incremental_fsync,
+            },
+        }
+    }
+
+    /// The keys of each database, for the snapshot's hints to its loader.
+    fn database_sizes(&self) -> Vec<(usize, u64, u64)> {
+        let sizes = self.keyspace.databases.iter().enumerate();
+        sizes
+            .map(|(db, database)| {
+                (
+                    db,
+                    database.keys.len() as u64,
+                    database.keys.expiring_len() as u64,
+                )
+            })
+            .filter(|(_, keys, _)| *keys > 0)
+            .collect()
+    }
+
+    /// Cuts a snapshot and starts the job that writes it. `path` is what the finished file will be called.
+    pub(crate) fn start_snapshot(&mut self, spec: SnapshotSpec, path: String) {
+        assert!(self.snapshot.is_none(), "one snapshot at a time");
+        let job = self.next_job();
+        let (kind, temp_path) = (spec.kind, spec.temp_path.clone());
+        self.stats.snapshots += 1;
+        let databases = self.database_sizes();
+        self.keyspace.snapshot_begin();
+        self.snapshot = Some(Snapshot {
+            job,
+            kind,
+            temp_path,
+            path: path.clone(),
+            started_us: self.now_us,
+            writes_at_cut: self.stats.writes,
+            dirty_at_cut: self.saves.dirty,
+            parts_under_way: 1,
+            walked: false,
+            pool: Vec::new(),
+        });
+        self.event(Event::SnapshotCut {
+            job: Some(job),
+            path,
+            writes: self.stats.writes,
+        });
+        self.outputs.push_back(Output::StartJob(
+            job,
+            Box::new(Job::Snapshot(SnapshotWriter::new(spec))),
+        ));
+        self.outputs
+            .push_back(Output::FeedJob(job, SnapshotPart::Databases(databases)));
+    }
+
+    /// Walks on by a slice, if the job keeps up.
+    pub(crate) fn walk_snapshot(&mut self) {
+        let Some(snapshot) = &mut self.snapshot else {
+            return;
+        };
+        if !snapshot.wants_walk() {
+            return;
+        }
+        let mut parts = Vec::new();
+        let pool = &mut snapshot.pool;
+        let complete = self.keyspace.snapshot_walk(
+            SLICE_ENTRIES,
+            &mut || pool.pop().unwrap_or_default(),
+            &mut parts,
+        );
+        snapshot.walked = complete;
+        snapshot.parts_under_way += parts.len() + usize::from(complete);
+        let job = snapshot.job;
+        for (db, chunk) in parts {
+            self.outputs
+                .push_back(Output::FeedJob(job, SnapshotPart::Records(db, chunk)));
+        }
+        if complete {
+            self.outputs
+                .push_back(Output::FeedJob(job, SnapshotPart::End));
+        }
+    }
+
+    /// Stops the running snapshot and forgets it; the driver removes its file.
+    pub(crate) fn kill_snapshot(&mut self) {
+        if let Some(snapshot) = self.snapshot.take() {
+            self.keyspace.snapshot_abandon();
+            self.outputs.push_back(Output::KillJob(snapshot.job));
+            self.event(Event::SnapshotFailed {
+                path: snapshot.path,
+            });
+        }
+    }
+
+    /// The snapshot's job has ended.
+    pub(crate) fn snapshot_done(&mut self, outcome: JobOutcome, vfs: &mut dyn Vfs) {
+        let snapshot = self.snapshot.take().expect("the caller has looked");
+        if matches!(outcome, JobOutcome::Done { .. }) {
+            assert!(
+                snapshot.walked,
+                "a job ended well before it was given everything"
+            );
+        } else {
+            self.keyspace.snapshot_abandon();
+            self.event(Event::SnapshotFailed {
+                path: snapshot.path.clone(),
+            });
+        }
+        match snapshot.kind {
+            JobKind::Save => self.background_save_done(&snapshot, &outcome),
+            JobKind::Rewrite => self.rewrite_done(&snapshot, &outcome, vfs),
+        }
+    }
+
+    /// Writes a snapshot here and now and returns its size: SAVE, SHUTDOWN, the first base at start.
+    pub(crate) fn write_snapshot_now(
+        &mut self,
+        spec: SnapshotSpec,
+        vfs: &mut dyn Vfs,
+    ) -> Result<u64, Error> {
+        // A background snapshot that is under way keeps its cut: this one reads the data as it is now.
+        let mut writer = SnapshotWriter::new(spec);
+        let result = self.feed_at_once(&mut writer, vfs);
+        if result.is_err() {
+            writer.abandon(vfs);
+        }
+        result
+    }
+
+    fn feed_at_once(&self, writer: &mut SnapshotWriter, vfs: &mut dyn Vfs) -> Result<u64, Error> {
+        writer.feed(SnapshotPart::Databases(self.database_sizes()));
+        let mut records = self.keyspace.frozen_records(SLICE_ENTRIES);
+        let mut ended = false;
+        loop {
+            match writer.step(vfs)? {
+                Step::NeedPart => match records.next() {
+                    Some((db, chunk)) => drop(writer.feed(SnapshotPart::Records(db, chunk))),
+                    None => {
+                        assert!(!ended, "the writer asks for more behind the end");
+                        ended = true;
+                        writer.feed(SnapshotPart::End);
+                    }
+                },
+                Step::Wrote(_) | Step::Operation => {}
+                Step::Done(len) => return Ok(len),
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Commands about the server and its files: saves, rewrites, CONFIG, COMMAND, INFO, SHUTDOWN.
+
+use lastsave_keyspace::Command;
+use lastsave_resp::Args;
+use lastsave_vfs::{Errno, OpenMode, SyncKind, Vfs, read_file, write_all};
+
+use super::SYNTAX_ERROR;
+use crate::client::Client;
+use crate::config::{self, Config, SetBy};
+use crate::engine::Engine;
+use crate::job::{JobKind, parent_dir};
+use crate::shutdown::ShutdownFlags;
+
+impl Engine {
+    pub(super) fn save(&mut self, client: &mut Client, vfs: &mut dyn Vfs) {
+        if self
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| snapshot.kind == JobKind::Save)
+        {
+            self.reply_error(client, "ERR Background save already in progress");
+            return;
+        }
+        self.saves.saves += 1;
+        match self.save_now(vfs) {
+            Ok(()) => client.reply.ok(),
+            // Redis says `-ERR` and leaves the rest to its log.
+            Err(_) => self.reply_error(client, "ERR"),
+        }
+    }
+
+    pub(super) fn bgsave(&mut self, client: &mut Client, args: Args<'_>) {
+        let schedule = match args.get(1) {
+            None => false,
+            Some(word) if args.len() == 2 && word.eq_ignore_ascii_case(b"schedule") => true,
+            Some(_) => return self.reply_error(client, SYNTAX_ERROR),
+        };
+        match self.snapshot.as_ref().map(|snapshot| snapshot.kind) {
+            Some(JobKind::Save) => {
+                self.reply_error(client, "ERR Background save already in progress");
+            }
+            Some(JobKind::Rewrite) if !schedule && !self.in_exec => self.reply_error(
+                client,
+                "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
+            ),
+            None if !self.in_exec => {
+                self.start_background_save();
+                client.reply.simple("Background saving started");
+            }
+            _ => {
+                self.saves.scheduled = true;
+                client.reply.simple("Background saving scheduled");
+            }
+        }
+    }
+
+    pub(super) fn bgrewriteaof(&mut self, client: &mut Client, vfs: &mut dyn Vfs) {
+        match self.snapshot.as_ref().map(|snapshot| snapshot.kind) {
+            Some(JobKind::Rewrite) => self.reply_error(
+                client,
+                "ERR Background append only file rewriting already in progress",
+            ),
+            None if !self.in_exec => match self.start_rewrite(vfs) {
+                Ok(()) => client.reply.simple("Background append only file rewriting started"),
+                Err(()) => self.reply_error(client, "ERR Can't execute an AOF background rewriting. Please check the server logs for more information."),
+            },
+            _ => {
+                self.schedule_rewrite();
+                client.reply.simple("Background append only file rewriting scheduled");
+            }
+        }
+    }
+
+    pub(super) fn shutdown(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
+        let mut flags = ShutdownFlags::default();
+        let mut abort = false;
+        for word in args.skip(1).iter() {
+            match word.to_ascii_lowercase().as_slice() {
+                b"nosave" => flags.nosave = true,
+                b"save" => flags.save = true,
+                b"force" => flags.force = true,
+                b"abort" => abort = true,
+                // There are no replicas to wait for.
+                b"now" => {}
+                _ => return self.reply_error(client, SYNTAX_ERROR),
+            }
+        }
+        if (abort && args.len() > 2) || (flags.save && flags.nosave) {
+            self.reply_error(client, SYNTAX_ERROR);
+        } else if abort {
+            self.reply_error(client, "ERR No shutdown in progress.");
+        } else if self.in_exec {
+            self.reply_error(
+                client,
+                "ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client",
+            );
+        } else if self.shut_down(flags, vfs).is_err() {
+            self.reply_error(client, "ERR Errors trying to SHUTDOWN. Check logs.");
+        }
+    }
+
+    pub(super) fn command_command(
+        &mut self,
+        client: &mut Client,
+        command: &'static Command,
+        args: Args<'_>,
+    ) {
+        let _ = (command, args);
+        client.reply.array(0);
+    }
+
+    pub(super) fn info(&mut self, client: &mut Client, args: Args<'_>) {
+        let sections: Vec<&[u8]> = args.skip(1).iter().collect();
+        let text = format!("{sections:?}");
+        client.reply.verbatim("txt", text.as_bytes());
+    }
+
+    pub(super) fn config_command(
+        &mut self,
+        client: &mut Client,
+        command: &'static Command,
+        args: Args<'_>,
+        vfs: &mut dyn Vfs,
+    ) {
+        match command.name {
+            "get" => {
+                let patterns: Vec<&[u8]> = args.skip(2).iter().collect();
+                let found = config::config_get(&self.config, &patterns);
+                client.reply.map(found.len());
+                for (name, value) in found {
+                    client.reply.bulk(&name);
+                    client.reply.bulk(value.as_bytes());
+                }
+            }
+            "set" => self.config_set(client, args, vfs),
+            "rewrite" => self.config_rewrite(client, vfs),
+            "resetstat" => {
+                self.stats.reset();
+                client.reply.ok();
+            }
+            _ => self.help(
+                client,
+                "CONFIG",
+                &[
+                    "GET <pattern>",
+                    "    The parameters that match a glob pattern, and their values.",
+                    "SET <directive> <value>",
+                    "    Changes a parameter until the server ends.",
+                    "RESETSTAT",
+                    "    Sets the counters of INFO back.",
+                    "REWRITE",
+                    "    Writes the changes into the configuration file.",
+                ],
+            ),
+        }
+    }
+
+    fn config_set(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
+        let words: Vec<&[u8]> = args.skip(2).iter().collect();
+        if words.len() % 2 != 0 {
+            return self.reply_error(client, &lastsave_keyspace::arity_error("config|set"));
+        }
+        let pairs: Vec<(&[u8], &[u8])> = words.chunks(2).map(|pair| (pair[0], pair[1])).collect();
+        let by = SetBy {
+            local_client: client.is_local(),
+            loading: false,
+        };
+        match config::config_set(&mut self.config, &pairs, by) {
+            Ok(change) => match self.obey_change(&change.previous, vfs) {
+                Ok(()) => client.reply.ok(),
+                Err((name, reason)) => {
+                    self.config = change.previous;
+                    self.obey_config();
+                    self.stats.error_replies += 1;
+                    client
+                        .reply
+                        .error_bytes(&config::config_set_error(name, reason));
+                }
+            },
+            Err(error) => {
+                self.stats.error_replies += 1;
+                client.reply.error_bytes(&error);
+            }
+        }
+    }
+
+    /// Passes on what other parts keep of the configuration.
+    pub(crate) fn obey_config(&mut self) {
+        let settings = &mut self.keyspace.settings;
+        settings.max_string_len = self.config.proto_max_bulk_len as usize;
+        settings.lazy_expire = self.config.lazyfree_lazy_expire;
+    }
+
+    /// Carries out a change of the configuration at run time; `Err` names the parameter that could not be.
+    fn obey_change(
+        &mut self,
+        old: &Config,
+        vfs: &mut dyn Vfs,
+    ) -> Result<(), (&'static str, &'static str)> {
+        self.obey_config();
+        if self.config.appendonly != old.appendonly {
+            if self.config.appendonly {
+                self.switch_aof_on(vfs)
+                    .map_err(|()| ("appendonly", "Unable to turn on AOF. Check server logs."))?;
+            } else {
+                self.switch_aof_off(vfs);
+            }
+        }
+        if self.config.appendfsync != old.appendfsync {
+            self.release_replies();
+        }
+        Ok(())
+    }
+
+    /// CONFIG REWRITE: the new text goes beside the file, is synced, and takes its place.
+    fn config_rewrite(&mut self, client: &mut Client, vfs: &mut dyn Vfs) {
+        let path = self.host.config_path.clone();
+        if path.is_empty() {
+            return self.reply_error(client, "ERR The server is running without a config file");
+        }
+        let old = match read_file(vfs, &path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.errno == Errno::NotFound => String::new(),
+            Err(error) => {
+                return self.reply_error(client, &format!("ERR Rewriting config file: {error}"));
+            }
+        };
+        let text = config::rewrite(&old, &self.config);
+        let temp_path = format!("{path}-{}.tmp", self.host.pid);
+        let result = vfs.open(&temp_path, OpenMode::Truncate).and_then(|file| {
+            let result = write_all(vfs, file, text.as_bytes())
+                .map_err(|(_, error)| error)
+                .and_then(|()| vfs.sync(file, SyncKind::All));
+            vfs.close(file);
+            result?;
+            vfs.rename(&temp_path, &path)?;
+            vfs.sync_dir(parent_dir(&path))
+        });
+        match result {
+            Ok(()) => {
+                self.log(
+                    crate::Level::Warning,
+                    "CONFIG REWRITE executed with success.",
+                );
+                client.reply.ok();
+            }
+            Err(error) => {
+                let _ = vfs.unlink(&temp_path);
+                self.log(
+                    crate::Level::Warning,
+                    format!("CONFIG REWRITE failed: {error}"),
+                );
+                self.reply_error(client, &format!("ERR Rewriting config file: {error}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The commands about the server, its clients and its files: the rows of the table marked [`Handler::Server`].
+
+mod admin;
+mod connection;
+mod debug;
+mod transactions;
+
+use lastsave_keyspace::{Command, ServerCommand};
+use lastsave_resp::Args;
+use lastsave_vfs::Vfs;
+
+use crate::client::Client;
+use crate::engine::Engine;
+
+/// What a command that takes no such word answers.
+const SYNTAX_ERROR: &str = "ERR syntax error";
+
+impl Engine {
+    pub(crate) fn call_server(
+        &mut self,
+        client: &mut Client,
+        server_command: ServerCommand,
+        command: &'static Command,
+        args: Args<'_>,
+        vfs: &mut dyn Vfs,
+    ) {
+        match server_command {
+            ServerCommand::Auth => self.auth(client, args),
+            ServerCommand::BgRewriteAof => self.bgrewriteaof(client, vfs),
+            ServerCommand::BgSave => self.bgsave(client, args),
+            ServerCommand::Client => self.client_command(client, command, args),
+            ServerCommand::Command => self.command_command(client, command, args),
+            ServerCommand::Config => self.config_command(client, command, args, vfs),
+            ServerCommand::Debug => self.debug(client, args, vfs),
+            ServerCommand::Discard => self.discard(client),
+            ServerCommand::Exec => self.exec(client, vfs),
+            ServerCommand::Hello => self.hello(client, args),
+            ServerCommand::Info => self.info(client, args),
+            ServerCommand::LastSave => client.reply.integer(self.saves.last_save_s as i64),
+            ServerCommand::Multi => self.multi(client),
+            ServerCommand::Ping => self.ping(client, args),
+            ServerCommand::Quit => {
+                client.reply.ok();
+                client.closing = true;
+            }
+            ServerCommand::Reset => self.reset(client),
+            ServerCommand::Save => self.save(client, vfs),
+            ServerCommand::Select => self.select(client, args),
+            ServerCommand::Shutdown => self.shutdown(client, args, vfs),
+            ServerCommand::Unwatch => {
+                self.unwatch(client);
+                client.reply.ok();
+            }
+            ServerCommand::Watch => self.watch(client, args),
+        }
+    }
+
+    /// Answers with the lines of a HELP subcommand.
+    fn help(&self, client: &mut Client, container: &str, lines: &[&str]) {
+        client.reply.array(lines.len() + 3);
+        client.reply.simple(&format!(
+            "{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+        ));
+        for line in lines {
+            client.reply.simple(line);
+        }
+        client.reply.simple("HELP");
+        client.reply.simple("    Prints this help.");
+    }
+}
