@@ -57,16 +57,18 @@ enum Task {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
-        Task::Play { port, no_serve } => page::play(port, no_serve),
+        Task::Play { port, no_serve } => page::play(port, no_serve).map(|()| true),
         Task::Test { list: true, .. } => {
             test::list();
-            Ok(())
+            Ok(true)
         }
         Task::Test { only, list: false } => test::run(&only),
-        Task::Dist { out } => page::dist(&out),
+        Task::Dist { out } => page::dist(&out).map(|()| true),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        // The count of failed tests says it, on the last line.
+        Ok(false) => ExitCode::FAILURE,
         Err(message) => {
             eprintln!("cargo xtask: {message}");
             ExitCode::FAILURE

@@ -87,8 +87,8 @@ pub(crate) fn list() {
     }
 }
 
-/// Runs the parts named in `only`, or all, and prints the count.
-pub(crate) fn run(only: &[String]) -> Result<()> {
+/// Runs the parts named in `only`, or all, and prints the count on the last line. `false` if anything failed.
+pub(crate) fn run(only: &[String]) -> Result<bool> {
     if let Some(unknown) = only
         .iter()
         .find(|name| PARTS.iter().all(|part| part.name != **name))
@@ -105,6 +105,7 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
 
     let started = Instant::now();
     let mut sum = Count::default();
+    let mut failed = Vec::new();
     for (index, part) in chosen.iter().enumerate() {
         let log = util::state_dir().join(format!("{}.log", part.name));
         fs::write(&log, "").map_err(at(&log))?;
@@ -125,6 +126,7 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
         });
         if count.failed > 0 {
             show_failures(&log);
+            failed.push(part.name);
         }
         println!(
             "      {}: {count} in {}",
@@ -134,15 +136,11 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
         sum += count;
     }
     println!("{} parts in {}", chosen.len(), seconds(started.elapsed()));
-    println!("{sum}");
-    if sum.failed == 0 {
-        Ok(())
-    } else {
-        Err(format!(
-            "{} failed; the logs are in target/xtask",
-            sum.failed
-        ))
+    if !failed.is_empty() {
+        println!("failed: {} (logs in target/xtask)", failed.join(", "));
     }
+    println!("{sum}");
+    Ok(failed.is_empty())
 }
 
 fn fmt(log: &Path) -> Result<Count> {
