@@ -573,3 +573,6 @@ impl Tool<'_, '_> {
         self.error.extend_from_slice(until_nul(text));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,8 +199,12 @@ impl Writer {
             Some(ticket),
             "the sync that ends is the one that was begun"
         );
-        if ok {
-            self.segments[0].unknown = false;
+        let segment = &mut self.segments[0];
+        if segment.file != ticket.file {
+            // A new base has made the file needless meanwhile, and its success or failure with it.
+            vfs.close(ticket.file);
+        } else if ok {
+            segment.unknown = false;
             self.advance_synced(ticket.offset);
         } else {
             // The sync saw what was written after it was begun, too, as far as that was in time.
@@ -313,7 +317,7 @@ impl Writer {
         }
     }
 
-    /// Closes the files that took their last bytes and have them durably.
+    /// Closes the files that took their last bytes and have them durably, but for one that is being synced.
     fn settle(&mut self, vfs: &mut dyn Vfs) {
         while let Some(Segment {
             file,
@@ -322,10 +326,14 @@ impl Writer {
             ..
         }) = self.segments.front()
             && self.offsets.synced >= *end
-            && self.running.is_none_or(|ticket| ticket.file != *file)
         {
-            vfs.close(*file);
+            if self.running.is_none_or(|ticket| ticket.file != *file) {
+                vfs.close(*file);
+            }
             self.segments.pop_front();
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
