@@ -1,8 +1,10 @@
 //! What `redis-check-rdb` says of a file.
 //!
-//! [`check`] prints what the tool of Redis 7.0.15 prints, line for line, and comes to the same verdict, with these
-//! differences: no input crashes it; it does not say when a length is too large to be allocated, it only fails as
-//! it would on a file that ends there; and it does not look into value types that [`crate::Decoder`] does not read.
+//! [`check`] prints what the tool of Redis 7.0.15 prints, line for line, and comes to the same verdict, with
+//! these differences. No input crashes it, or keeps it busy for ever as a file torn inside a module's data does
+//! with the tool. It does not say that a length is too large to be allocated, but fails as on a file that ends
+//! there. It does not look into value types that [`crate::Decoder`] does not read. Unlike the decoder, and like
+//! the tool, it passes over functions and module data, and refuses versions above [`VERSION`].
 
 use std::io::Read;
 
@@ -230,11 +232,11 @@ impl<R: Read> Check<R> {
             let (read, what, line) = match self.read(Input::length)? {
                 module_opcode::END => return Ok(()),
                 module_opcode::SIGNED | module_opcode::UNSIGNED => {
-                    (self.input.length().map(drop), "integer", 1_539)
+                    (self.input.length().map(drop), "integer", 1_540)
                 }
-                module_opcode::STRING => (self.input.string().map(drop), "string", 1_545),
-                module_opcode::FLOAT => (self.input.array::<4>().map(drop), "float", 1_552),
-                module_opcode::DOUBLE => (self.input.array::<8>().map(drop), "double", 1_558),
+                module_opcode::STRING => (self.input.string().map(drop), "string", 1_546),
+                module_opcode::FLOAT => (self.input.array::<4>().map(drop), "float", 1_553),
+                module_opcode::DOUBLE => (self.input.array::<8>().map(drop), "double", 1_559),
                 _ => continue,
             };
             if let Err(fault) = read {

@@ -121,6 +121,10 @@ fn functions_and_module_data_are_passed_over() {
     let report = check(&file[..], "dump.rdb", NOW_MS);
     assert!(report.ok);
     assert!(output(&file).contains("MODULE AUX for: ASNFZ4mrz\n"));
+    let torn = [b"REDIS0009", &module[..module.len() - 4]].concat();
+    assert!(
+        output(&torn).contains("rdb.c:1559 -> Error reading double from module ASNFZ4mrz value\n")
+    );
     let torn = b"REDIS0009\xf5\x05#!l";
     assert!(
         output(torn)
