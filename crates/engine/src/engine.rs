@@ -213,7 +213,7 @@ impl Engine {
         &mut self,
         now_us: u64,
         job: JobId,
-        outcome: JobOutcome,
+        outcome: &JobOutcome,
         vfs: &mut dyn Vfs,
     ) {
         self.now_us = now_us;
@@ -224,7 +224,7 @@ impl Engine {
         {
             self.snapshot_done(outcome, vfs);
         } else {
-            self.sync_job_done(job, &outcome, vfs);
+            self.sync_job_done(job, outcome, vfs);
         }
     }
 

@@ -30,7 +30,7 @@ pub enum Job {
     SyncAof(SyncTicket),
     /// Write a snapshot: [`SnapshotWriter::step`] until it is done, with the parts that follow by
     /// [`crate::Output::FeedJob`].
-    Snapshot(SnapshotWriter),
+    Snapshot(Box<SnapshotWriter>),
     /// Unlink these files; errors are of no consequence.
     Unlink(Vec<String>),
 }

@@ -22,7 +22,7 @@ pub enum Output {
     Log(Level, String),
     /// Carry this job out, on a thread or in slices of simulated time, and tell of its end by
     /// [`crate::Engine::handle_job_done`].
-    StartJob(JobId, Box<Job>),
+    StartJob(JobId, Job),
     /// The next part of a snapshot that a running job writes. Tell of each part done by
     /// [`crate::Engine::handle_job_progress`]; the engine keeps the number under way bounded.
     FeedJob(JobId, SnapshotPart),

@@ -125,8 +125,8 @@ impl TestServer {
             Output::Log(level, text) => self.log.push(format!("{} {text}", level.mark())),
             Output::Event(event) => self.events.push(event),
             Output::Exit(status, _) => self.exited = Some(status),
-            Output::StartJob(id, job) if self.hold_jobs => self.held.push((id, *job)),
-            Output::StartJob(id, job) => self.do_job(id, *job),
+            Output::StartJob(id, job) if self.hold_jobs => self.held.push((id, job)),
+            Output::StartJob(id, job) => self.do_job(id, job),
             Output::FeedJob(id, part) => self.feed(id, part),
             Output::KillJob(id) => {
                 if let Some(mut writer) = self.writers.remove(&id) {
@@ -159,12 +159,12 @@ impl TestServer {
                 JobOutcome::Done { len: 0 }
             }
             Job::Snapshot(writer) => {
-                self.writers.insert(id, writer);
+                self.writers.insert(id, *writer);
                 return;
             }
         };
         self.engine
-            .handle_job_done(self.now_us, id, outcome, &mut self.disk);
+            .handle_job_done(self.now_us, id, &outcome, &mut self.disk);
     }
 
     fn feed(&mut self, id: JobId, part: SnapshotPart) {
@@ -187,7 +187,7 @@ impl TestServer {
         if let Some(outcome) = outcome {
             self.writers.remove(&id);
             self.engine
-                .handle_job_done(self.now_us, id, outcome, &mut self.disk);
+                .handle_job_done(self.now_us, id, &outcome, &mut self.disk);
         }
     }
 

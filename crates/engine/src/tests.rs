@@ -193,7 +193,7 @@ fn a_torn_transaction_is_cut_whole() {
     for cut in len..whole.len() {
         let mut disk = server.disk.clone();
         disk.kill();
-        disk.write_file(INCR, &whole[..cut]);
+        disk.write_file(INCR, &whole[..cut]).expect("there is room");
         let mut torn = TestServer::start_on(disk, AOF);
         assert_eq!(torn.run("DBSIZE"), ":1", "cut at {cut}");
         assert_eq!(torn.run("SET c 1"), "+OK");

@@ -41,8 +41,6 @@ pub(crate) struct Aof {
     /// The second in which the last everysec sync was started.
     pub(crate) last_sync_s: u64,
     last_sync_us: Option<u64>,
-    /// Times a write had to wait for a sync longer than two seconds; here replies wait instead, so it counts those.
-    pub(crate) delayed_syncs: u64,
 
     pub(crate) rewrites: u64,
     pub(crate) last_rewrite_ok: bool,
@@ -73,7 +71,6 @@ impl Aof {
             sync_job: None,
             last_sync_s: now_s,
             last_sync_us: None,
-            delayed_syncs: 0,
             rewrites: 0,
             last_rewrite_ok: true,
             last_rewrite_s: None,
@@ -227,7 +224,7 @@ impl Engine {
                 }
             }
             Err(error) => {
-                self.aof_write_failed(error);
+                self.aof_write_failed(&error);
                 if self.exited {
                     return;
                 }
@@ -241,7 +238,7 @@ impl Engine {
         self.release_replies();
     }
 
-    fn aof_write_failed(&mut self, error: Error) {
+    fn aof_write_failed(&mut self, error: &Error) {
         let now_s = self.now_s();
         let always = self.config.appendfsync == FsyncPolicy::Always;
         let aof = self.aof.as_mut().expect("only a log that is on fails");
@@ -301,7 +298,7 @@ impl Engine {
         let aof = self.aof.as_mut().expect("only a log that is on is synced");
         aof.sync_job = Some((job, ticket));
         self.outputs
-            .push_back(crate::Output::StartJob(job, Box::new(Job::SyncAof(ticket))));
+            .push_back(crate::Output::StartJob(job, Job::SyncAof(ticket)));
     }
 
     /// Syncs the log here and now. A sync under way elsewhere is taken over: its end will be nothing new. Returns whether

@@ -285,7 +285,7 @@ impl Engine {
         let history: Vec<String> = manifest.take_history();
         self.adopt_manifest(manifest, len);
         if !self.config.aof_disable_auto_gc {
-            self.remove_history(&names, history, vfs);
+            self.remove_history(&names, &history, vfs);
         }
         true
     }
@@ -299,16 +299,11 @@ impl Engine {
     }
 
     /// Unlinks replaced files elsewhere, and takes them off the manifest.
-    pub(crate) fn remove_history(
-        &mut self,
-        names: &Names,
-        history: Vec<String>,
-        vfs: &mut dyn Vfs,
-    ) {
+    pub(crate) fn remove_history(&mut self, names: &Names, history: &[String], vfs: &mut dyn Vfs) {
         if history.is_empty() {
             return;
         }
-        for name in &history {
+        for name in history {
             self.log(
                 Level::Notice,
                 format!("Removing the history file {name} in the background"),
@@ -317,7 +312,7 @@ impl Engine {
         let paths = history.iter().map(|name| names.path(name)).collect();
         let job = self.next_job();
         self.outputs
-            .push_back(Output::StartJob(job, Box::new(Job::Unlink(paths))));
+            .push_back(Output::StartJob(job, Job::Unlink(paths)));
         let manifest = match &self.aof {
             Some(aof) => aof.manifest.clone(),
             None => {

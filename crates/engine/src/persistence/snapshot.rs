@@ -117,7 +117,7 @@ impl Engine {
         });
         self.outputs.push_back(Output::StartJob(
             job,
-            Box::new(Job::Snapshot(SnapshotWriter::new(spec))),
+            Job::Snapshot(Box::new(SnapshotWriter::new(spec))),
         ));
         self.outputs
             .push_back(Output::FeedJob(job, SnapshotPart::Databases(databases)));
@@ -163,7 +163,7 @@ impl Engine {
     }
 
     /// The snapshot's job has ended.
-    pub(crate) fn snapshot_done(&mut self, outcome: JobOutcome, vfs: &mut dyn Vfs) {
+    pub(crate) fn snapshot_done(&mut self, outcome: &JobOutcome, vfs: &mut dyn Vfs) {
         let snapshot = self.snapshot.take().expect("the caller has looked");
         if matches!(outcome, JobOutcome::Done { .. }) {
             assert!(
@@ -177,8 +177,8 @@ impl Engine {
             });
         }
         match snapshot.kind {
-            JobKind::Save => self.background_save_done(&snapshot, &outcome),
-            JobKind::Rewrite => self.rewrite_done(&snapshot, &outcome, vfs),
+            JobKind::Save => self.background_save_done(&snapshot, outcome),
+            JobKind::Rewrite => self.rewrite_done(&snapshot, outcome, vfs),
         }
     }
 

@@ -157,7 +157,7 @@ impl Engine {
 
     fn config_set(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
         let words: Vec<&[u8]> = args.skip(2).iter().collect();
-        if words.len() % 2 != 0 {
+        if !words.len().is_multiple_of(2) {
             return self.reply_error(client, &lastsave_keyspace::arity_error("config|set"));
         }
         let pairs: Vec<(&[u8], &[u8])> = words.chunks(2).map(|pair| (pair[0], pair[1])).collect();

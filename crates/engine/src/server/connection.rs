@@ -317,7 +317,7 @@ impl Engine {
             address = Some(args[2].to_vec());
             skip_me = false;
         } else {
-            if args.len() % 2 != 0 {
+            if !args.len().is_multiple_of(2) {
                 return self.reply_error(client, SYNTAX_ERROR);
             }
             for index in (2..args.len()).step_by(2) {

@@ -1,0 +1,416 @@
+//! The start: what is loaded, what is repaired, what is refused.
+//!
+//! With `appendonly yes` the append-only files are the data set and the RDB file is not looked at, with one exception
+//! that Redis does not make: where there is no append-only file at all but an RDB file is, its data are loaded and the
+//! first base is made from them, instead of starting empty. A set of files that cannot be loaded is refused before
+//! anything is changed.
+
+mod open;
+mod replay;
+mod snapshot;
+
+use lastsave_aof::{FileInfo, FileType, Manifest, Names, persist};
+use lastsave_vfs::{Errno, FileId, OpenMode, SyncKind, Vfs};
+
+use self::replay::{Ending, Replayer};
+use self::snapshot::Rest;
+use crate::engine::Engine;
+use crate::{Level, LoadProgress, LoadSource, LoadedFile};
+
+/// How often the clock is asked while loading, in items.
+const ITEMS_PER_CLOCK: u64 = 1024;
+
+/// Time and work while loading.
+struct Clock<'a> {
+    read: &'a mut dyn FnMut(&LoadProgress) -> u64,
+    progress: LoadProgress,
+}
+
+impl Engine {
+    /// Loads the data set and opens the log. The message of an error is logged by the caller.
+    pub(crate) fn load(
+        &mut self,
+        vfs: &mut dyn Vfs,
+        read_clock: &mut dyn FnMut(&LoadProgress) -> u64,
+    ) -> Result<(), String> {
+        let mut clock = Clock {
+            read: read_clock,
+            progress: LoadProgress::default(),
+        };
+        let started_us = self.now_us;
+        if self.config.appendonly {
+            let names = self.aof_names();
+            let mut manifest = lastsave_aof::load(vfs, &names)
+                .map_err(|error| error.to_string())?
+                .unwrap_or_default();
+            self.upgrade_old_file(&mut manifest, &names, vfs)?;
+            let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
+            if is_new {
+                self.refuse_unlisted_files(&names, vfs)?;
+                self.load_rdb_instead(vfs, &mut clock)?;
+            } else {
+                self.load_aof_files(&manifest, &names, vfs, &mut clock)?;
+                let seconds = self.seconds_since(started_us, &mut clock);
+                self.log(
+                    Level::Notice,
+                    format!("DB loaded from append only file: {seconds:.3} seconds"),
+                );
+            }
+            self.remove_orphans(&names, vfs);
+            self.open_log(manifest, &names, vfs)
+        } else {
+            let path = self.config.dbfilename.clone();
+            if self.load_rdb_file(&path, vfs, &mut clock)? {
+                self.load_report.source = LoadSource::Rdb;
+                let seconds = self.seconds_since(started_us, &mut clock);
+                self.log(
+                    Level::Notice,
+                    format!("DB loaded from disk: {seconds:.3} seconds"),
+                );
+            }
+            let names = self.aof_names();
+            self.remove_orphans(&names, vfs);
+            Ok(())
+        }
+    }
+
+    fn seconds_since(&mut self, start_us: u64, clock: &mut Clock<'_>) -> f64 {
+        self.now_us = (clock.read)(&clock.progress).max(self.now_us);
+        (self.now_us - start_us) as f64 / 1e6
+    }
+
+    fn count_item(&mut self, clock: &mut Clock<'_>) {
+        if (clock.progress.keys + clock.progress.commands).is_multiple_of(ITEMS_PER_CLOCK) {
+            self.now_us = (clock.read)(&clock.progress).max(self.now_us);
+        }
+    }
+
+    /// Moves a single file of Redis before 7.0 into the directory, as its base. Each step can be repeated.
+    fn upgrade_old_file(
+        &mut self,
+        manifest: &mut Manifest,
+        names: &Names,
+        vfs: &mut dyn Vfs,
+    ) -> Result<(), String> {
+        let old = names.file.clone();
+        if !exists(vfs, &old) {
+            return Ok(());
+        }
+        let listed_alone = manifest.incrs.is_empty()
+            && manifest.base.as_ref().is_some_and(|base| base.name == old)
+            && !exists(vfs, &names.path(&old));
+        let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
+        if !is_new && !listed_alone {
+            return Ok(());
+        }
+        let fail = |error: lastsave_vfs::Error| {
+            format!(
+                "Error trying to move the old AOF file {old} into dir {}: {error}",
+                names.dir
+            )
+        };
+        self.ensure_aof_dir(names, vfs).map_err(|error| {
+            format!(
+                "Can't open or create append-only dir {}: {error}",
+                names.dir
+            )
+        })?;
+        if is_new {
+            manifest.base = Some(FileInfo {
+                name: old.clone(),
+                seq: 1,
+                file_type: FileType::Base,
+            });
+            manifest.base_seq = 1;
+            persist(vfs, names, manifest).map_err(|error| error.to_string())?;
+        }
+        vfs.rename(&old, &names.path(&old)).map_err(fail)?;
+        vfs.sync_dir(&names.dir)
+            .and_then(|()| vfs.sync_dir(""))
+            .map_err(fail)?;
+        self.log(
+            Level::Notice,
+            format!(
+                "Successfully migrated an old-style AOF file ({old}) into the AOF directory ({}).",
+                names.dir
+            ),
+        );
+        Ok(())
+    }
+
+    /// Files of a log without a manifest: starting empty would overwrite some and mix in others.
+    fn refuse_unlisted_files(&mut self, names: &Names, vfs: &mut dyn Vfs) -> Result<(), String> {
+        if self.config.redis_faithful {
+            return Ok(());
+        }
+        let prefix = format!("{}.", names.file);
+        let listed = vfs.list(&names.dir).unwrap_or_default();
+        let Some(stray) = listed.iter().find(|entry| {
+            entry.name.starts_with(&prefix)
+                && (entry.name.ends_with(".base.rdb")
+                    || entry.name.ends_with(".base.aof")
+                    || entry.name.ends_with(".incr.aof"))
+                && entry.len > 0
+        }) else {
+            return Ok(());
+        };
+        Err(format!(
+            "Fatal error: {} holds {} but the manifest {} is missing. Nothing was changed. Restore the manifest, or move the files away to start empty.",
+            names.dir,
+            stray.name,
+            names.manifest(),
+        ))
+    }
+
+    /// There is no log yet. If there is an RDB file, its data are what the operator means to keep.
+    fn load_rdb_instead(&mut self, vfs: &mut dyn Vfs, clock: &mut Clock<'_>) -> Result<(), String> {
+        let path = self.config.dbfilename.clone();
+        if self.config.redis_faithful || !exists(vfs, &path) {
+            return Ok(());
+        }
+        self.log(
+            Level::Warning,
+            format!("appendonly is yes but there is no append-only file. Loading {path} instead of starting empty, and building the append-only file from it."),
+        );
+        let started_us = self.now_us;
+        if self.load_rdb_file(&path, vfs, clock)? {
+            self.load_report.source = LoadSource::Rdb;
+            let seconds = self.seconds_since(started_us, clock);
+            self.log(
+                Level::Notice,
+                format!("DB loaded from disk: {seconds:.3} seconds"),
+            );
+        }
+        Ok(())
+    }
+
+    /// Loads the base and the incr files in order. Only the last may have a torn tail, which is cut.
+    fn load_aof_files(
+        &mut self,
+        manifest: &Manifest,
+        names: &Names,
+        vfs: &mut dyn Vfs,
+        clock: &mut Clock<'_>,
+    ) -> Result<(), String> {
+        let files: Vec<&FileInfo> = manifest.base.iter().chain(&manifest.incrs).collect();
+        for info in &files {
+            if !exists(vfs, &names.path(&info.name)) {
+                return Err(format!(
+                    "The append log file {} doesn't exist: No such file or directory",
+                    info.name
+                ));
+            }
+        }
+        self.load_report.source = LoadSource::Aof;
+        let mut replayer = Replayer::default();
+        for (index, info) in files.iter().enumerate() {
+            let started_us = self.now_us;
+            let is_last = index + 1 == files.len();
+            self.load_aof_file(info, is_last, names, &mut replayer, vfs, clock)?;
+            let seconds = self.seconds_since(started_us, clock);
+            let kind = if info.file_type == FileType::Base {
+                "base"
+            } else {
+                "incr"
+            };
+            self.log(
+                Level::Notice,
+                format!(
+                    "DB loaded from {kind} file {}: {seconds:.3} seconds",
+                    info.name
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    fn load_aof_file(
+        &mut self,
+        info: &FileInfo,
+        is_last: bool,
+        names: &Names,
+        replayer: &mut Replayer,
+        vfs: &mut dyn Vfs,
+        clock: &mut Clock<'_>,
+    ) -> Result<(), String> {
+        let path = names.path(&info.name);
+        let name = &info.name;
+        let file = vfs.open(&path, OpenMode::Read).map_err(|error| {
+            format!("Fatal error: can't open the append log file {name} for reading: {error}")
+        })?;
+        let file_len = vfs.len(file).unwrap_or(0);
+        // Every file is loaded by a new stand-in, in database 0.
+        *replayer = Replayer::default();
+        let loaded = self.load_open_file(info, names, file, replayer, vfs, clock);
+        vfs.close(file);
+        let (items, ending) = loaded?;
+        let mut used_len = file_len;
+        if let Ending::CutTo(len) = ending {
+            used_len = len;
+            self.cut_torn_tail(name, &path, len, is_last, vfs)?;
+        }
+        self.load_report.files.push(LoadedFile {
+            path,
+            used_len,
+            file_len,
+            items,
+        });
+        Ok(())
+    }
+
+    fn load_open_file(
+        &mut self,
+        info: &FileInfo,
+        names: &Names,
+        file: FileId,
+        replayer: &mut Replayer,
+        vfs: &mut dyn Vfs,
+        clock: &mut Clock<'_>,
+    ) -> Result<(u64, Ending), String> {
+        let name = &info.name;
+        let is_old_style = *name == names.file;
+        let mut signature = [0; 5];
+        let is_rdb = vfs
+            .read_at(file, 0, &mut signature)
+            .is_ok_and(|len| len == 5)
+            && signature == *b"REDIS";
+        let reader = lastsave_vfs::Reader::new(vfs, file);
+        if !is_rdb {
+            return self.replay(
+                name,
+                Rest {
+                    ahead: Vec::new(),
+                    reader,
+                    offset: 0,
+                },
+                replayer,
+                clock,
+            );
+        }
+        self.log(
+            Level::Notice,
+            if is_old_style {
+                "Reading RDB preamble from AOF file..."
+            } else {
+                "Reading RDB base file on AOF loading..."
+            },
+        );
+        let (rest, keys) = self.load_snapshot(reader, true, clock).map_err(|error| {
+            self.log_decode_error(&error);
+            let what = if is_old_style {
+                "RDB preamble of the AOF file"
+            } else {
+                "RDB base file"
+            };
+            format!("Error reading the {what} {name}, AOF loading aborted")
+        })?;
+        if is_old_style {
+            self.log(Level::Notice, "Reading the remaining AOF tail...");
+        }
+        let (commands, ending) = self.replay(name, rest, replayer, clock)?;
+        Ok((keys + commands, ending))
+    }
+
+    /// DEBUG RELOAD: loads the RDB file in place of the data, or on top of them.
+    pub(crate) fn reload_rdb(
+        &mut self,
+        flush: bool,
+        merge: bool,
+        vfs: &mut dyn Vfs,
+    ) -> Result<(), String> {
+        if flush {
+            self.keyspace.clear();
+        } else if !merge && !self.keyspace.is_empty() {
+            return Err(
+                "DEBUG RELOAD NOFLUSH finds keys that are there already; MERGE replaces them"
+                    .into(),
+            );
+        }
+        let now_us = self.now_us;
+        let mut clock = Clock {
+            read: &mut |_: &LoadProgress| now_us,
+            progress: LoadProgress::default(),
+        };
+        let path = self.config.dbfilename.clone();
+        let report = std::mem::take(&mut self.load_report);
+        let loaded = self.load_rdb_file(&path, vfs, &mut clock);
+        self.load_report = report;
+        match loaded {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!("There is no {path}")),
+            Err(message) => Err(message),
+        }
+    }
+
+    /// DEBUG LOADAOF: loads the files of the log in place of the data.
+    pub(crate) fn reload_aof(&mut self, vfs: &mut dyn Vfs) -> Result<(), String> {
+        let Some(aof) = &self.aof else { return Ok(()) };
+        let (manifest, names) = (aof.manifest.clone(), aof.names.clone());
+        self.keyspace.clear();
+        let now_us = self.now_us;
+        let mut clock = Clock {
+            read: &mut |_: &LoadProgress| now_us,
+            progress: LoadProgress::default(),
+        };
+        let report = std::mem::take(&mut self.load_report);
+        let loaded = self.load_aof_files(&manifest, &names, vfs, &mut clock);
+        self.load_report = report;
+        loaded
+    }
+
+    fn cut_torn_tail(
+        &mut self,
+        name: &str,
+        path: &str,
+        len: u64,
+        is_last: bool,
+        vfs: &mut dyn Vfs,
+    ) -> Result<(), String> {
+        if !is_last && !self.config.redis_faithful {
+            return Err("Fatal error: the truncated file is not the last file".into());
+        }
+        if !self.config.aof_load_truncated {
+            return Err(format!(
+                "Unexpected end of file reading the append only file {name}. You can: 1) Make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the 'aof-load-truncated' configuration option to yes and restart the server."
+            ));
+        }
+        self.log(
+            Level::Warning,
+            format!("!!! Warning: short read while loading the AOF file {name}!!!"),
+        );
+        self.log(
+            Level::Warning,
+            format!("!!! Truncating the AOF {name} at offset {len} !!!"),
+        );
+        let cut = vfs.open(path, OpenMode::Update).and_then(|file| {
+            let result = vfs
+                .truncate(file, len)
+                .and_then(|()| vfs.sync(file, SyncKind::All));
+            vfs.close(file);
+            result
+        });
+        if let Err(error) = cut {
+            return Err(format!("Error truncating the AOF file {name}: {error}"));
+        }
+        self.log(
+            Level::Warning,
+            format!("AOF {name} loaded anyway because aof-load-truncated is enabled"),
+        );
+        if is_last {
+            Ok(())
+        } else {
+            Err("Fatal error: the truncated file is not the last file".into())
+        }
+    }
+}
+
+fn exists(vfs: &mut dyn Vfs, path: &str) -> bool {
+    match vfs.open(path, OpenMode::Read) {
+        Ok(file) => {
+            vfs.close(file);
+            true
+        }
+        // A file that cannot be read exists all the same: what follows will say why it cannot be used.
+        Err(error) => error.errno != Errno::NotFound,
+    }
+}

@@ -1,0 +1,133 @@
+//! Opening the log behind what was loaded, and clearing away what dead runs have left.
+
+use lastsave_aof::{Manifest, Names, Writer, persist};
+use lastsave_vfs::{OpenMode, SyncKind, Vfs};
+
+use crate::engine::Engine;
+use crate::job::JobKind;
+use crate::persistence::Aof;
+use crate::{Event, Level};
+
+impl Engine {
+    /// Removes what dead runs have left half-written: no manifest and no configuration names these files.
+    pub(super) fn remove_orphans(&mut self, names: &Names, vfs: &mut dyn Vfs) {
+        if self.config.redis_faithful {
+            return;
+        }
+        let is_number =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let in_dir = |name: &str| {
+            let between = |prefix, suffix| {
+                name.strip_prefix(prefix)
+                    .and_then(|rest: &str| rest.strip_suffix(suffix))
+                    .is_some_and(is_number)
+            };
+            between("temp-", ".rdb")
+                || between("temp-rewriteaof-", ".aof")
+                || between("temp-rewriteaof-bg-", ".aof")
+        };
+        let in_aof_dir = |name: &str| name == names.temp_manifest() || name == names.temp_incr();
+        let mut orphans: Vec<String> = Vec::new();
+        for entry in vfs.list("").unwrap_or_default() {
+            if !entry.is_dir && in_dir(&entry.name) {
+                orphans.push(entry.name);
+            }
+        }
+        for entry in vfs.list(&names.dir).unwrap_or_default() {
+            if in_aof_dir(&entry.name) {
+                orphans.push(names.path(&entry.name));
+            }
+        }
+        for path in orphans {
+            self.log(
+                Level::Notice,
+                format!("Removing {path}, left behind by a run that died"),
+            );
+            if let Err(error) = vfs.unlink(&path) {
+                self.log(Level::Warning, format!("Can't remove {path}: {error}"));
+            }
+        }
+    }
+
+    /// Opens the last incr file for appending; makes the first files where there are none.
+    pub(super) fn open_log(
+        &mut self,
+        mut manifest: Manifest,
+        names: &Names,
+        vfs: &mut dyn Vfs,
+    ) -> Result<(), String> {
+        self.ensure_aof_dir(names, vfs).map_err(|error| {
+            format!(
+                "Can't open or create append-only dir {}: {error}",
+                names.dir
+            )
+        })?;
+        let mut base_len = 0;
+        if manifest.base.is_none() && manifest.incrs.is_empty() {
+            let rdb = self.config.aof_use_rdb_preamble;
+            let base = manifest.replace_base(names, rdb, 0);
+            let temp_path = format!("temp-rewriteaof-{}.aof", self.host.pid);
+            let path = names.path(&base);
+            let spec = self.snapshot_spec(JobKind::Rewrite, temp_path, Some(path.clone()));
+            base_len = self.write_snapshot_now(spec, vfs).map_err(|error| {
+                format!("Write error writing append only file on disk: {error}")
+            })?;
+            self.event(Event::SnapshotDone { path, writes: 0 });
+            self.log(
+                Level::Notice,
+                format!("Creating AOF base file {base} on server start"),
+            );
+        } else if let Some(base) = &manifest.base {
+            base_len = self.loaded_len(&names.path(&base.name));
+        }
+        let is_new_incr = manifest.incrs.is_empty();
+        let name = match manifest.incrs.last() {
+            Some(info) => info.name.clone(),
+            None => manifest.add_incr(names),
+        };
+        let path = names.path(&name);
+        let cannot_open =
+            |error: lastsave_vfs::Error| format!("Can't open the append-only file {name}: {error}");
+        let file = vfs.open(&path, OpenMode::Append).map_err(cannot_open)?;
+        let file_len = vfs.len(file).map_err(cannot_open)?;
+        // What a killed process had written may still be only in the page cache.
+        vfs.sync(file, SyncKind::Data).map_err(cannot_open)?;
+        let history = manifest.take_history();
+        persist(vfs, names, &manifest).map_err(|error| error.to_string())?;
+        let verb = if is_new_incr { "Creating" } else { "Opening" };
+        self.log(
+            Level::Notice,
+            format!("{verb} AOF incr file {name} on server start"),
+        );
+        let older_incrs: u64 = manifest
+            .incrs
+            .iter()
+            .filter(|info| info.name != name)
+            .map(|info| self.loaded_len(&names.path(&info.name)))
+            .sum();
+        let mut aof = Aof::new(names.clone(), manifest, self.now_s());
+        aof.writer = Some(Writer::new(file, file_len));
+        aof.incr_path = path.clone();
+        aof.older_len = base_len + older_incrs;
+        aof.base_size = base_len;
+        self.aof = Some(aof);
+        self.event(Event::AofOpened {
+            path,
+            offset: 0,
+            file_len,
+            writes: 0,
+        });
+        if !self.config.aof_disable_auto_gc {
+            self.remove_history(names, &history, vfs);
+        }
+        Ok(())
+    }
+
+    fn loaded_len(&self, path: &str) -> u64 {
+        self.load_report
+            .files
+            .iter()
+            .find(|file| file.path == path)
+            .map_or(0, |file| file.used_len)
+    }
+}

@@ -1,0 +1,150 @@
+//! Replaying commands.
+
+use std::io::Read;
+
+use lastsave_aof::{Entry, ReadError};
+use lastsave_keyspace::{Call, Handler, Origin, ServerCommand, lookup};
+use lastsave_resp::{Args, ArgsBuf, Reply};
+
+use super::Clock;
+use super::snapshot::Rest;
+use crate::Level;
+use crate::engine::Engine;
+
+/// How a file of commands ended.
+pub(super) enum Ending {
+    /// With a whole entry.
+    Whole,
+    /// It is to be cut to this length before anything is appended to it.
+    CutTo(u64),
+}
+
+/// The loader's stand-in for a client: its database and its open transaction.
+#[derive(Default)]
+pub(super) struct Replayer {
+    db: usize,
+    /// The commands behind MULTI, and the file offset before it.
+    transaction: Option<(u64, Vec<ArgsBuf>)>,
+    reply: Reply,
+}
+
+impl Engine {
+    /// Replays commands up to the end, or to a torn tail.
+    pub(super) fn replay<R: Read>(
+        &mut self,
+        name: &str,
+        rest: Rest<R>,
+        replayer: &mut Replayer,
+        clock: &mut Clock<'_>,
+    ) -> Result<(u64, Ending), String> {
+        let mut reader = lastsave_aof::Reader::new(rest.ahead, rest.reader, rest.offset);
+        let mut commands = 0;
+        let torn_at = loop {
+            let start = reader.offset();
+            match reader.next_entry() {
+                Ok(Some(Entry::Annotation(_))) => {}
+                Ok(Some(Entry::Command(args))) => {
+                    self.replay_command(name, start, args, replayer)?;
+                    commands += 1;
+                    clock.progress.commands += 1;
+                    self.count_item(clock);
+                }
+                Ok(None) => break None,
+                Err(ReadError::Truncated { offset }) => break Some(offset),
+                Err(ReadError::BadFormat { .. }) => {
+                    return Err(format!(
+                        "Bad file format reading the append only file {name}: make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>"
+                    ));
+                }
+                Err(ReadError::Io(error)) => {
+                    return Err(format!(
+                        "Unrecoverable error reading the append only file {name}: {error}"
+                    ));
+                }
+            }
+        };
+        clock.progress.bytes += reader.offset();
+        let ending = match (replayer.transaction.take(), torn_at) {
+            (None, None) => Ending::Whole,
+            (None, Some(offset)) => Ending::CutTo(offset),
+            (Some((before_multi, _)), torn_at) => {
+                self.log(
+                    Level::Warning,
+                    format!("Revert incomplete MULTI/EXEC transaction in AOF file {name}"),
+                );
+                // Redis cuts a transaction that is torn inside a command behind its last whole command, so that MULTI
+                // stays open and swallows every later write.
+                let cut = torn_at
+                    .filter(|_| self.config.redis_faithful)
+                    .unwrap_or(before_multi);
+                Ending::CutTo(cut)
+            }
+        };
+        Ok((commands, ending))
+    }
+
+    fn replay_command(
+        &mut self,
+        name: &str,
+        start: u64,
+        args: Args<'_>,
+        replayer: &mut Replayer,
+    ) -> Result<(), String> {
+        let Some(command) = lookup(&args[0]) else {
+            let word = String::from_utf8_lossy(&args[0]).into_owned();
+            return Err(format!(
+                "Unknown command '{word}' reading the append only file {name}"
+            ));
+        };
+        let is = |server: ServerCommand| matches!(command.handler, Handler::Server(known) if known == server);
+        match &mut replayer.transaction {
+            Some(_) if is(ServerCommand::Exec) => {
+                let (_, queued) = replayer.transaction.take().expect("just seen");
+                for args in queued {
+                    self.replay_one(args.as_args(), replayer);
+                }
+            }
+            Some((_, queued)) => queued.push(args.into()),
+            None if is(ServerCommand::Multi) => replayer.transaction = Some((start, Vec::new())),
+            None => self.replay_one(args, replayer),
+        }
+        Ok(())
+    }
+
+    fn replay_one(&mut self, args: Args<'_>, replayer: &mut Replayer) {
+        let Some(command) = lookup(&args[0]) else {
+            return;
+        };
+        let (arity, len) = (isize::from(command.arity), args.len() as isize);
+        if (arity > 0 && len != arity) || len < -arity {
+            // What was written was well-formed; Redis runs the handler regardless, which answers with an error.
+            return;
+        }
+        match command.handler {
+            Handler::Data(handler) => {
+                self.effects.clear();
+                replayer.reply.buf_mut().clear();
+                handler(&mut Call {
+                    args,
+                    keyspace: &mut self.keyspace,
+                    db: replayer.db,
+                    now_us: self.now_us,
+                    origin: Origin::Replay,
+                    reply: &mut replayer.reply,
+                    effects: &mut self.effects,
+                });
+                self.saves.dirty += self.effects.dirty;
+            }
+            Handler::Server(ServerCommand::Select) => {
+                let number = lastsave_keyspace::number::parse_i64(&args[1]);
+                if let Some(db) = number.and_then(|number| usize::try_from(number).ok())
+                    && db < self.keyspace.databases.len()
+                {
+                    replayer.db = db;
+                }
+            }
+            // No other command of the server is ever written to the log.
+            Handler::Server(_) => {}
+        }
+    }
+}

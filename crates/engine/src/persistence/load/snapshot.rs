@@ -1,0 +1,180 @@
+//! Loading RDB files and bases.
+
+use std::io::Read;
+
+use lastsave_rdb::{DecodeError, DecodeErrorKind, Decoder, Item};
+use lastsave_vfs::{Errno, OpenMode, Vfs};
+
+use super::Clock;
+use crate::engine::Engine;
+use crate::{Level, LoadedFile};
+
+/// What stands behind a snapshot in its file: bytes read ahead, the reader, and the offset of the first of them.
+pub(super) struct Rest<R> {
+    pub(super) ahead: Vec<u8>,
+    pub(super) reader: R,
+    pub(super) offset: u64,
+}
+
+impl Engine {
+    /// Loads an RDB file. Returns whether there was one.
+    pub(super) fn load_rdb_file(
+        &mut self,
+        path: &str,
+        vfs: &mut dyn Vfs,
+        clock: &mut Clock<'_>,
+    ) -> Result<bool, String> {
+        let file = match vfs.open(path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.errno == Errno::NotFound => return Ok(false),
+            Err(error) => return Err(format!("Fatal error loading the DB: {error}. Exiting.")),
+        };
+        let file_len = vfs.len(file).unwrap_or(0);
+        let result = self
+            .load_snapshot(lastsave_vfs::Reader::new(vfs, file), false, clock)
+            .map(|(_, items)| items);
+        vfs.close(file);
+        match result {
+            Ok(items) => {
+                let path = path.into();
+                self.load_report.files.push(LoadedFile {
+                    path,
+                    used_len: file_len,
+                    file_len,
+                    items,
+                });
+                Ok(true)
+            }
+            Err(error) => {
+                self.log_decode_error(&error);
+                let reason = match &error.kind {
+                    DecodeErrorKind::Io(error) => error.to_string(),
+                    _ => "Invalid argument".into(),
+                };
+                Err(format!("Fatal error loading the DB: {reason}. Exiting."))
+            }
+        }
+    }
+
+    pub(super) fn log_decode_error(&mut self, error: &DecodeError) {
+        let text = match &error.kind {
+            DecodeErrorKind::WrongSignature => "Wrong signature trying to load DB from file".into(),
+            DecodeErrorKind::UnsupportedVersion(version) => {
+                format!("Can't handle RDB format version {version}")
+            }
+            DecodeErrorKind::WrongChecksum { expected, actual } => format!(
+                "Wrong RDB checksum expected: ({expected:x}) but got ({actual:x}). Aborting now."
+            ),
+            DecodeErrorKind::UnexpectedEof | DecodeErrorKind::Io(_) => {
+                format!(
+                    "Short read or OOM loading DB. Unrecoverable error, aborting now. (at offset {})",
+                    error.offset
+                )
+            }
+            DecodeErrorKind::UnknownType(kind) => format!(
+                "Internal error in RDB reading offset {}: Unknown RDB encoding type {kind}",
+                error.offset
+            ),
+            DecodeErrorKind::Malformed(what) => {
+                format!(
+                    "Internal error in RDB reading offset {}: {what}",
+                    error.offset
+                )
+            }
+        };
+        self.log(Level::Warning, text);
+    }
+
+    /// Loads the items of a snapshot. Returns what was read ahead behind its end, and how many keys it held. A base
+    /// keeps keys that have expired, since the commands behind it may still be about them.
+    pub(super) fn load_snapshot<R: Read>(
+        &mut self,
+        reader: R,
+        is_base: bool,
+        clock: &mut Clock<'_>,
+    ) -> Result<(Rest<R>, u64), DecodeError> {
+        let mut decoder = Decoder::new(reader, self.config.rdbchecksum)?;
+        let now_ms = self.now_ms();
+        let (mut db, mut keys, mut expired) = (0usize, 0u64, 0u64);
+        loop {
+            match decoder.next_item()? {
+                Item::Aux(name, value) => self.log_aux(&name, &value),
+                Item::SelectDb(number) => {
+                    db = usize::try_from(number)
+                        .ok()
+                        .filter(|db| *db < self.keyspace.databases.len())
+                        .ok_or(DecodeError {
+                            offset: decoder.offset(),
+                            kind: DecodeErrorKind::Malformed(
+                                "the data set uses more databases than are configured",
+                            ),
+                        })?;
+                }
+                Item::ResizeDb(hint, _) => {
+                    // A hint that is a lie must not cost more memory than a file of that many keys could.
+                    let most = (1 << 24).max(decoder.offset());
+                    self.keyspace.databases[db]
+                        .keys
+                        .reserve(hint.min(most) as usize);
+                }
+                Item::Key {
+                    key,
+                    value,
+                    expires_at_ms,
+                } => {
+                    clock.progress.keys += 1;
+                    clock.progress.bytes = decoder.offset();
+                    self.count_item(clock);
+                    if !is_base && expires_at_ms.is_some_and(|at_ms| at_ms < now_ms) {
+                        expired += 1;
+                    } else {
+                        self.keyspace.restore(db, &key, value, expires_at_ms);
+                        keys += 1;
+                    }
+                }
+                Item::End => break,
+            }
+        }
+        self.saves.loaded = keys;
+        self.saves.loaded_expired = expired;
+        self.log(
+            Level::Notice,
+            format!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
+        );
+        let offset = decoder.offset();
+        let (ahead, reader) = decoder.into_rest();
+        Ok((
+            Rest {
+                ahead,
+                reader,
+                offset,
+            },
+            keys,
+        ))
+    }
+
+    fn log_aux(&mut self, name: &[u8], value: &[u8]) {
+        let value = String::from_utf8_lossy(value).into_owned();
+        match name {
+            b"redis-ver" => self.log(
+                Level::Notice,
+                format!("Loading RDB produced by version {value}"),
+            ),
+            b"ctime" => {
+                let created_s: u64 = value.parse().unwrap_or(0);
+                let age_s = self.now_s().saturating_sub(created_s);
+                self.log(Level::Notice, format!("RDB age {age_s} seconds"));
+            }
+            b"used-mem" => {
+                let bytes: f64 = value.parse().unwrap_or(0.0);
+                let megabytes = bytes / (1024.0 * 1024.0);
+                self.log(
+                    Level::Notice,
+                    format!("RDB memory usage when created {megabytes:.2} Mb"),
+                );
+            }
+            b"aof-base" if value == "1" => self.log(Level::Notice, "RDB is base AOF"),
+            _ => {}
+        }
+    }
+}
