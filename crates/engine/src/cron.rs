@@ -18,6 +18,8 @@ impl Engine {
             self.expire_some();
         }
         self.close_idle_clients();
+        let (now_us, used_memory) = (self.now_us, self.used_memory());
+        self.stats.sample(now_us, used_memory);
         if self.snapshot.is_none() {
             self.rewrite_if_scheduled(vfs);
         }

@@ -69,6 +69,7 @@ pub struct Engine {
     pub(crate) rewrite_scheduled: bool,
     pub(crate) last_job: u64,
     pub(crate) load_report: LoadReport,
+    pub(crate) process: crate::ProcessFacts,
 }
 
 impl Engine {
@@ -97,6 +98,7 @@ impl Engine {
             rewrite_scheduled: false,
             last_job: 0,
             load_report: LoadReport::default(),
+            process: crate::ProcessFacts::default(),
             config,
             host,
         };

@@ -31,6 +31,7 @@ pub mod config;
 mod cron;
 mod dispatch;
 mod engine;
+mod facts;
 pub mod info;
 mod job;
 mod log;
@@ -47,6 +48,7 @@ mod tests;
 
 pub use config::Config;
 pub use engine::{Engine, Host};
+pub use facts::ProcessFacts;
 pub use job::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
 pub use log::{Level, format_log_line};
 pub use output::{ClientId, Event, ExitReason, Output, Signal};

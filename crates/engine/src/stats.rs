@@ -14,9 +14,25 @@ pub(crate) struct Stats {
     pub(crate) expired: u64,
     pub(crate) error_replies: u64,
     pub(crate) snapshots: u64,
+    pub(crate) peak_memory: u64,
+    /// Commands per second, over the last second or so.
+    pub(crate) ops_per_s: u64,
+    /// The time and count of commands that `ops_per_s` was last reckoned at.
+    ops_sample: (u64, u64),
 }
 
 impl Stats {
+    /// Reckons the commands per second anew when a second has passed.
+    pub(crate) fn sample(&mut self, now_us: u64, used_memory: u64) {
+        self.peak_memory = self.peak_memory.max(used_memory);
+        let (sampled_us, commands) = self.ops_sample;
+        let passed_us = now_us.saturating_sub(sampled_us);
+        if passed_us >= 1_000_000 {
+            self.ops_per_s = (self.commands - commands) * 1_000_000 / passed_us;
+            self.ops_sample = (now_us, self.commands);
+        }
+    }
+
     /// CONFIG RESETSTAT.
     pub(crate) fn reset(&mut self) {
         *self = Self {

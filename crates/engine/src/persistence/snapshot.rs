@@ -25,6 +25,8 @@ pub(crate) struct Snapshot {
     pub(crate) started_us: u64,
     pub(crate) writes_at_cut: u64,
     pub(crate) dirty_at_cut: u64,
+    pub(crate) keys_at_cut: u64,
+    pub(crate) keys_walked: u64,
     parts_under_way: usize,
     walked: bool,
     pool: Vec<Chunk<FrozenObject>>,
@@ -106,6 +108,8 @@ impl Engine {
             started_us: self.now_us,
             writes_at_cut: self.stats.writes,
             dirty_at_cut: self.saves.dirty,
+            keys_at_cut: self.keyspace.len() as u64,
+            keys_walked: 0,
             parts_under_way: 1,
             walked: false,
             pool: Vec::new(),
@@ -139,6 +143,10 @@ impl Engine {
             &mut parts,
         );
         snapshot.walked = complete;
+        snapshot.keys_walked += parts
+            .iter()
+            .map(|(_, chunk)| chunk.len() as u64)
+            .sum::<u64>();
         snapshot.parts_under_way += parts.len() + usize::from(complete);
         let job = snapshot.job;
         for (db, chunk) in parts {

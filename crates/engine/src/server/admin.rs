@@ -111,7 +111,7 @@ impl Engine {
 
     pub(super) fn info(&mut self, client: &mut Client, args: Args<'_>) {
         let sections: Vec<&[u8]> = args.skip(1).iter().collect();
-        let text = format!("{sections:?}");
+        let text = crate::info::info(&sections, &self.info_facts());
         client.reply.verbatim("txt", text.as_bytes());
     }
 

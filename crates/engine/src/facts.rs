@@ -1,0 +1,185 @@
+//! Gathering what INFO tells.
+
+use crate::engine::Engine;
+use crate::info::{
+    ClientsFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts, ServerFacts, StatsFacts,
+};
+use crate::job::JobKind;
+use crate::persistence::Aof;
+
+/// What the driver knows of the process and the engine cannot: see [`Engine::set_process_facts`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessFacts {
+    /// The memory that the process occupies, in bytes.
+    pub rss_bytes: u64,
+    /// The memory of the machine, in bytes.
+    pub total_memory_bytes: u64,
+    /// CPU time in the kernel, all threads, in microseconds.
+    pub cpu_sys_us: u64,
+    /// CPU time in the program, all threads, in microseconds.
+    pub cpu_user_us: u64,
+}
+
+impl Engine {
+    /// Tells the engine what INFO shows of the process. Worth calling about once a second.
+    pub fn set_process_facts(&mut self, facts: ProcessFacts) {
+        self.process = facts;
+    }
+
+    pub(crate) fn info_facts(&self) -> InfoFacts {
+        let mut facts = InfoFacts {
+            server: self.server_facts(),
+            clients: ClientsFacts {
+                // The client that asks is being served.
+                connected: self.clients.len() as u64,
+                max: self.config.maxclients,
+                ..ClientsFacts::default()
+            },
+            memory: self.memory_facts(),
+            persistence: self.persistence_facts(),
+            stats: self.stats_facts(),
+            replication_id: self.host.run_id.clone(),
+            replication_backlog_size: 1 << 20,
+            latency_percentiles: "50 99 99.9".into(),
+            databases: self.database_facts(),
+            ..InfoFacts::default()
+        };
+        facts.cpu.sys_us = self.process.cpu_sys_us;
+        facts.cpu.user_us = self.process.cpu_user_us;
+        facts
+    }
+
+    fn server_facts(&self) -> ServerFacts {
+        ServerFacts {
+            os: self.host.os.clone(),
+            arch_bits: 64,
+            multiplexing_api: "epoll".into(),
+            process_id: self.host.pid,
+            run_id: self.host.run_id.clone(),
+            tcp_port: self.config.port,
+            now_us: self.now_us,
+            uptime_s: (self.now_us - self.started_us) / 1_000_000,
+            hz: self.config.hz,
+            configured_hz: self.config.hz,
+            executable: self.host.executable.clone(),
+            config_file: self.host.config_path.clone(),
+            shutdown_in_ms: None,
+        }
+    }
+
+    fn memory_facts(&self) -> MemoryFacts {
+        let used = self.used_memory();
+        MemoryFacts {
+            used,
+            peak: self.stats.peak_memory.max(used),
+            rss: self.process.rss_bytes.max(used),
+            total_system: self.process.total_memory_bytes,
+            clients: self
+                .clients
+                .iter()
+                .map(|client| client.memory_bytes() as u64)
+                .sum(),
+            aof_buffer: self.aof_buffer_len(),
+            maxmemory: self.config.maxmemory_bytes,
+            maxmemory_policy: self.config.maxmemory_policy.clone(),
+            allocator: "jemalloc".into(),
+            allocator_allocated: used,
+            allocator_active: used,
+            allocator_resident: used,
+            ..MemoryFacts::default()
+        }
+    }
+
+    fn aof_buffer_len(&self) -> u64 {
+        self.aof_offsets()
+            .map_or(0, |offsets| offsets.appended - offsets.written)
+    }
+
+    fn persistence_facts(&self) -> PersistenceFacts {
+        let running_s = |kind| {
+            let snapshot = self
+                .snapshot
+                .as_ref()
+                .filter(|snapshot| snapshot.kind == kind)?;
+            Some((self.now_us - snapshot.started_us) / 1_000_000)
+        };
+        let mut facts = PersistenceFacts {
+            current_save_keys_processed: self
+                .snapshot
+                .as_ref()
+                .map_or(0, |snapshot| snapshot.keys_walked),
+            current_save_keys_total: self
+                .snapshot
+                .as_ref()
+                .map_or(0, |snapshot| snapshot.keys_at_cut),
+            changes_since_last_save: self.saves.dirty,
+            bgsave_running_s: running_s(JobKind::Save),
+            last_save_time_s: self.saves.last_save_s,
+            last_bgsave_ok: self.saves.last_bgsave_ok,
+            last_bgsave_time_s: self.saves.last_bgsave_s,
+            rdb_saves: self.saves.saves,
+            last_load_keys_expired: self.saves.loaded_expired,
+            last_load_keys_loaded: self.saves.loaded,
+            rewrite_running_s: running_s(JobKind::Rewrite),
+            rewrite_scheduled: self.rewrite_scheduled,
+            ..PersistenceFacts::default()
+        };
+        if let Some(aof) = &self.aof {
+            facts.aof_enabled = true;
+            facts.last_rewrite_time_s = aof.last_rewrite_s;
+            facts.last_rewrite_ok = aof.last_rewrite_ok;
+            facts.rewrites = aof.rewrites;
+            facts.rewrites_consecutive_failures = u64::from(aof.failures);
+            facts.last_write_ok = aof.write_error.is_none() && aof.sync_error.is_none();
+            facts.aof_current_size = aof.current_size();
+            facts.aof_base_size = aof.base_size;
+            facts.aof_buffer_length = self.aof_buffer_len();
+            facts.aof_pending_bio_fsync = u64::from(Aof::sync_running(aof));
+        }
+        facts
+    }
+
+    fn stats_facts(&self) -> StatsFacts {
+        StatsFacts {
+            connections_received: self.stats.connections,
+            commands_processed: self.stats.commands,
+            ops_per_sec: self.stats.ops_per_s,
+            net_input_bytes: self.stats.net_input_bytes,
+            net_output_bytes: self.stats.net_output_bytes,
+            expired_keys: self.stats.expired,
+            keyspace_hits: self.stats.hits,
+            keyspace_misses: self.stats.misses,
+            snapshots: self.stats.snapshots,
+            error_replies: self.stats.error_replies,
+            ..StatsFacts::default()
+        }
+    }
+
+    fn database_facts(&self) -> std::collections::BTreeMap<usize, DatabaseFacts> {
+        let now_ms = u128::from(self.now_ms());
+        let with_keys = self
+            .keyspace
+            .databases
+            .iter()
+            .enumerate()
+            .filter(|(_, db)| !db.keys.is_empty());
+        with_keys
+            .map(|(number, database)| {
+                let keys = &database.keys;
+                let expires = keys.expiring_len() as u64;
+                let left_ms = keys
+                    .expiry_sum_ms()
+                    .saturating_sub(u128::from(expires) * now_ms);
+                let avg_ttl_ms = left_ms.checked_div(u128::from(expires)).unwrap_or(0) as u64;
+                (
+                    number,
+                    DatabaseFacts {
+                        keys: keys.len() as u64,
+                        expires,
+                        avg_ttl_ms,
+                    },
+                )
+            })
+            .collect()
+    }
+}
