@@ -159,7 +159,9 @@ impl<R: std::io::Read> Reader<R> {
             if self.buf[self.start + self.parsed] != b'$' {
                 return Err(Stop::BadFormat);
             }
-            let len = usize::try_from(self.number()?).map_err(|_| Stop::BadFormat)?;
+            let len = u64::try_from(self.number()?).map_err(|_| Stop::BadFormat)?;
+            // A length that no memory could hold is more than the file does, on any machine.
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
             self.need(len.saturating_add(2))?;
             let word = self.parsed..self.parsed + len;
             let (Ok(from), Ok(to)) = (u32::try_from(word.start), u32::try_from(word.end)) else {
