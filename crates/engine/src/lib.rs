@@ -27,6 +27,7 @@
 
 mod client;
 mod clients;
+pub mod command_info;
 pub mod config;
 mod cron;
 mod dispatch;
