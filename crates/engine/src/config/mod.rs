@@ -169,6 +169,7 @@ impl Default for Config {
     }
 }
 
+mod checks;
 mod file;
 mod kind;
 mod parameters;

@@ -3,6 +3,7 @@
 //! A row is `name [| alias] => kind, place, flags, help`. A place is a field of [`Config`](super::Config), which
 //! something obeys, or `stored`, which is kept and shown without effect yet.
 
+use super::checks::{appenddirname, appendfilename, dbfilename, hostname, proc_title_template};
 use super::kind::{Empty, Form, Kind};
 use super::table::{Flags, Parameter, Place};
 use super::{FsyncPolicy, SavePoint};
@@ -93,6 +94,7 @@ const OPTIONAL_TEXT: Kind = Kind::Text(any_text, Empty::IsNone);
 const NONE: Flags = Flags::NONE;
 const IMMUTABLE: Flags = Flags::IMMUTABLE;
 const HIDDEN: Flags = Flags::HIDDEN;
+const NO_EFFECT: Flags = Flags::NO_EFFECT;
 const SENSITIVE: Flags = Flags::SENSITIVE;
 const DEFAULT_ONLY: Flags = Flags::DEFAULT_ONLY;
 const FIXED_DEFAULT: Flags = Flags::IMMUTABLE.and(Flags::DEFAULT_ONLY);
@@ -195,75 +197,6 @@ fn name_of<T: Copy + PartialEq>(names: &[(&'static str, T)], value: T) -> &'stat
 fn named<T: Copy>(names: &[(&'static str, T)], name: &str) -> T {
     let found = names.iter().find(|(of, _)| *of == name);
     found.expect("the kind accepts these names only").1
-}
-
-fn dbfilename(name: &str) -> Result<(), &'static str> {
-    base_name(name).ok_or("dbfilename can't be a path, just a filename")
-}
-
-fn appendfilename(name: &str) -> Result<(), &'static str> {
-    not_empty(name).ok_or("appendfilename can't be empty")?;
-    base_name(name).ok_or("appendfilename can't be a path, just a filename")
-}
-
-fn appenddirname(name: &str) -> Result<(), &'static str> {
-    not_empty(name).ok_or("appenddirname can't be empty")?;
-    base_name(name).ok_or("appenddirname can't be a path, just a dirname")
-}
-
-fn base_name(name: &str) -> Option<()> {
-    (!name.contains(['/', '\\'])).then_some(())
-}
-
-fn not_empty(name: &str) -> Option<()> {
-    (!name.is_empty()).then_some(())
-}
-
-fn hostname(name: &str) -> Result<(), &'static str> {
-    if name.len() >= 256 {
-        return Err("Hostnames must be less than 256 characters");
-    }
-    if name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
-    {
-        Ok(())
-    } else {
-        Err("Hostnames may only contain alphanumeric characters, hyphens or dots")
-    }
-}
-
-fn proc_title_template(template: &str) -> Result<(), &'static str> {
-    const INVALID: &str = "template format is invalid or contains unknown variables";
-    const VARIABLES: [&str; 7] = [
-        "title",
-        "listen-addr",
-        "server-mode",
-        "port",
-        "tls-port",
-        "unixsocket",
-        "config-file",
-    ];
-    let (mut rest, mut has_text) = (template, false);
-    while let Some((before, after)) = rest.split_once('{') {
-        has_text |= !before.trim_matches(' ').is_empty();
-        if let Some(literal) = after.strip_prefix('{') {
-            (rest, has_text) = (literal, true);
-            continue;
-        }
-        let (variable, behind) = after.split_once('}').ok_or(INVALID)?;
-        let variable = variable.to_ascii_lowercase();
-        if !VARIABLES.contains(&variable.as_str()) {
-            return Err(INVALID);
-        }
-        has_text |= matches!(variable.as_str(), "listen-addr" | "port" | "tls-port");
-        rest = behind;
-    }
-    if has_text || !rest.trim_matches(' ').is_empty() {
-        Ok(())
-    } else {
-        Err(INVALID)
-    }
 }
 
 parameters! {
@@ -369,11 +302,11 @@ parameters! {
         "Warnings at start that do not keep the server from starting.";
     "hz" => whole(0, INT), HZ, NONE,
         "How many times a second the background work runs; kept between 1 and 500.";
-    "dynamic-hz" => BOOL, switch!(dynamic_hz), NONE,
+    "dynamic-hz" => BOOL, switch!(dynamic_hz), NO_EFFECT,
         "Whether that rises with the number of clients.";
     "activerehashing" => BOOL, stored("yes"), NONE,
         "Whether the table of keys grows in the background too.";
-    "shutdown-timeout" => whole(0, INT), number!(shutdown_timeout_s), NONE,
+    "shutdown-timeout" => whole(0, INT), number!(shutdown_timeout_s), NO_EFFECT,
         "Seconds that a shutdown waits for replicas that lag behind.";
     "shutdown-on-sigint" => SHUTDOWN, stored("default"), NONE,
         "What SIGINT does: the words of SHUTDOWN.";
@@ -411,9 +344,9 @@ parameters! {
         "Who may use MODULE: no one, everyone, or local clients.";
 }
 "memory" {
-    "maxmemory" => memory(0, ULONG), number!(maxmemory_bytes), NONE,
+    "maxmemory" => memory(0, ULONG), number!(maxmemory_bytes), NO_EFFECT,
         "Bytes that the data set may take; 0 means no limit.";
-    "maxmemory-policy" => MAXMEMORY_POLICY, text!(maxmemory_policy), NONE,
+    "maxmemory-policy" => MAXMEMORY_POLICY, text!(maxmemory_policy), NO_EFFECT,
         "Which keys give way when the limit is reached.";
     "maxmemory-samples" => whole(1, INT), stored("5"), NONE,
         "How many keys are looked at to find one that gives way.";
@@ -423,17 +356,17 @@ parameters! {
         "How slowly a key's use counter rises.";
     "lfu-decay-time" => whole(0, INT), stored("1"), NONE,
         "Minutes after which a use counter falls.";
-    "active-expire-effort" => whole(1, 10), number!(active_expire_effort), NONE,
+    "active-expire-effort" => whole(1, 10), number!(active_expire_effort), NO_EFFECT,
         "How hard expired keys are looked for, from 1 to 10.";
-    "lazyfree-lazy-eviction" => BOOL, switch!(lazyfree_lazy_eviction), NONE,
+    "lazyfree-lazy-eviction" => BOOL, switch!(lazyfree_lazy_eviction), NO_EFFECT,
         "Whether evicted values are freed in the background.";
     "lazyfree-lazy-expire" => BOOL, switch!(lazyfree_lazy_expire), NONE,
         "Whether expired values are freed in the background, and written to the append-only file as UNLINK.";
-    "lazyfree-lazy-server-del" => BOOL, switch!(lazyfree_lazy_server_del), NONE,
+    "lazyfree-lazy-server-del" => BOOL, switch!(lazyfree_lazy_server_del), NO_EFFECT,
         "Whether overwritten values are freed in the background.";
-    "lazyfree-lazy-user-del" => BOOL, switch!(lazyfree_lazy_user_del), NONE,
+    "lazyfree-lazy-user-del" => BOOL, switch!(lazyfree_lazy_user_del), NO_EFFECT,
         "Whether DEL behaves as UNLINK.";
-    "lazyfree-lazy-user-flush" => BOOL, switch!(lazyfree_lazy_user_flush), NONE,
+    "lazyfree-lazy-user-flush" => BOOL, switch!(lazyfree_lazy_user_flush), NO_EFFECT,
         "Whether FLUSHALL and FLUSHDB without a word behave as ASYNC.";
     "activedefrag" => BOOL, stored("no"), NONE,
         "Whether fragmented memory is put together.";
@@ -467,7 +400,7 @@ parameters! {
         "The folder of the RDB file and of the append-only files' folder.";
     "rdb-save-incremental-fsync" => BOOL, switch!(rdb_save_incremental_fsync), NONE,
         "Whether an RDB file is synced every 4 MB while it is written.";
-    "rdb-del-sync-files" => BOOL, switch!(rdb_del_sync_files), NONE,
+    "rdb-del-sync-files" => BOOL, switch!(rdb_del_sync_files), NO_EFFECT,
         "Whether RDB files that only replication needed are deleted.";
     "rdb-key-save-delay" => whole(i32::MIN as i128, INT), stored("0"), HIDDEN,
         "Microseconds to wait after each saved key, for tests; negative: keys per microsecond.";

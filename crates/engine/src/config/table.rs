@@ -27,6 +27,9 @@ impl Flags {
     /// be worse than not to start.
     pub const DEFAULT_ONLY: Self = Self(32);
 
+    /// Has a field of [`Config`] that nothing obeys yet.
+    pub const NO_EFFECT: Self = Self(64);
+
     /// Both.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -86,7 +89,7 @@ impl PartialEq for Parameter {
 impl Parameter {
     /// Whether something obeys it; the others are accepted and shown, without effect yet.
     pub fn has_effect(&self) -> bool {
-        matches!(self.place, Place::Field { .. })
+        matches!(self.place, Place::Field { .. }) && !self.flags.has(Flags::NO_EFFECT)
     }
 
     /// Its default, as CONFIG GET prints it.
