@@ -33,6 +33,18 @@ impl Default for Settings {
     }
 }
 
+/// The `SplitMix64` generator.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn next_word(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
+    }
+}
+
 /// One database.
 pub struct Database {
     /// The keys.
@@ -50,7 +62,7 @@ pub struct Keyspace {
     pub databases: Vec<Database>,
     /// What of the configuration the keyspace obeys.
     pub settings: Settings,
-    random_state: u64,
+    pub(crate) random: Random,
     /// What [`Keyspace::restore`] marks keys with.
     restored_tag: Tag,
     /// The database that the expiry cycle goes on with.
@@ -65,7 +77,7 @@ impl Keyspace {
         let mut keyspace = Self {
             databases: Vec::new(),
             settings: Settings::default(),
-            random_state: seed,
+            random: Random(seed),
             restored_tag: Tag::default(),
             expire_db: 0,
             spare_chunk: None,
@@ -94,13 +106,9 @@ impl Keyspace {
         self.len() == 0
     }
 
-    /// The next random word, from the seed, by the `SplitMix64` generator.
+    /// The next random word, from the seed.
     pub fn next_random(&mut self) -> u64 {
-        self.random_state = self.random_state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed =
-            (self.random_state ^ self.random_state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ mixed >> 31
+        self.random.next_word()
     }
 
     /// Says at what time, in microseconds since the epoch, keys are being restored: they count as used then.
@@ -229,7 +237,12 @@ impl Keyspace {
             }
             let mut chunk = self.spare_chunk.take().unwrap_or_else(&mut *new_chunk);
             let done = database.keys.snapshot_walk(left, &mut chunk);
-            left = left.saturating_sub(chunk.len());
+            // A walk that stopped short has used its share up, on empty buckets perhaps.
+            left = if done {
+                left.saturating_sub(chunk.len())
+            } else {
+                0
+            };
             complete &= done;
             if chunk.is_empty() {
                 self.spare_chunk = Some(chunk);
@@ -289,3 +302,6 @@ impl Keyspace {
         sum
     }
 }
+
+#[cfg(test)]
+mod tests;

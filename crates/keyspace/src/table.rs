@@ -400,3 +400,69 @@ const fn precedes(name: &[u8], other: &[u8]) -> bool {
     }
     name.len() < other.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_stand_where_the_row_says() {
+        let positions = |name: &str, words| {
+            lookup(name.as_bytes())
+                .unwrap()
+                .keys
+                .positions(words)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(positions("get", 2), [1]);
+        assert_eq!(positions("del", 4), [1, 2, 3]);
+        assert_eq!(positions("mset", 5), [1, 3]);
+        assert_eq!(positions("rename", 3), [1, 2]);
+        assert_eq!(positions("ping", 2), [0; 0]);
+        assert_eq!(positions("get", 1), [0; 0]);
+    }
+
+    #[test]
+    fn flags_and_categories_go_by_their_names() {
+        let set = lookup(b"set").unwrap();
+        assert!(set.is_write());
+        assert_eq!(set.flags.names().collect::<Vec<_>>(), ["write", "denyoom"]);
+        assert_eq!(
+            set.acl_categories().collect::<Vec<_>>(),
+            ["write", "string", "slow"]
+        );
+        let save = lookup(b"save").unwrap();
+        assert!(!save.is_write());
+        assert_eq!(
+            save.acl_categories().collect::<Vec<_>>(),
+            ["admin", "slow", "dangerous"]
+        );
+        assert!(set.allows_words(3) && set.allows_words(9) && !set.allows_words(2));
+        assert!(save.allows_words(1) && !save.allows_words(2));
+    }
+
+    #[test]
+    fn every_row_is_complete() {
+        let mut rows: Vec<&Command> = COMMANDS.iter().collect();
+        rows.extend(COMMANDS.iter().flat_map(|command| command.subcommands));
+        for row in rows {
+            assert!(
+                row.summary.ends_with('.') && !row.complexity.is_empty(),
+                "{}",
+                row.name
+            );
+            assert!(row.name == row.name.to_ascii_lowercase() && row.arity != 0);
+            for category in row
+                .categories
+                .split(' ')
+                .filter(|category| !category.is_empty())
+            {
+                assert!(
+                    ACL_CATEGORIES.contains(&category),
+                    "{}: {category}",
+                    row.name
+                );
+            }
+        }
+    }
+}

@@ -3,9 +3,9 @@
 use lastsave_dict::Tag;
 
 use super::{SAME_OBJECT, SYNTAX_ERROR};
-use crate::Call;
 use crate::call::EventClass;
 use crate::object::Stored;
+use crate::{Call, Keyspace};
 
 /// DEL and UNLINK: freeing memory costs the same here, so that only the names differ.
 pub(crate) fn del(call: &mut Call<'_>) {
@@ -51,15 +51,11 @@ pub(super) fn type_name(_entry: &lastsave_dict::EntryRef<'_, crate::Object>) -> 
 
 pub(crate) fn randomkey(call: &mut Call<'_>) {
     loop {
-        let mut state = call.keyspace.next_random();
-        let mut next = || {
-            state = state
-                .wrapping_mul(0x5851_F42D_4C95_7F2D)
-                .wrapping_add(0x1405_7B7E_F767_814F);
-            state ^ state >> 32
-        };
-        let keys = &call.keyspace.databases[call.db].keys;
-        let Some(key) = keys.random(&mut next).map(|entry| entry.key().to_vec()) else {
+        let Keyspace {
+            databases, random, ..
+        } = &mut *call.keyspace;
+        let entry = databases[call.db].keys.random(&mut || random.next_word());
+        let Some(key) = entry.map(|entry| entry.key().to_vec()) else {
             return call.reply.null();
         };
         if !call.remove_if_due(call.db, &key) {

@@ -178,3 +178,91 @@ fn without_line_ends(mut text: Vec<u8>) -> Vec<u8> {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use lastsave_resp::ArgsBuf;
+
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_any_case() {
+        assert!(COMMANDS.is_sorted_by(|a, b| a.name < b.name));
+        for command in COMMANDS {
+            for name in [command.name.to_owned(), command.name.to_ascii_uppercase()] {
+                assert!(
+                    std::ptr::eq(lookup(name.as_bytes()).unwrap(), command),
+                    "{name}"
+                );
+            }
+            for subcommand in command.subcommands {
+                let found =
+                    lookup_subcommand(command, subcommand.name.to_ascii_uppercase().as_bytes());
+                assert!(std::ptr::eq(found.unwrap(), subcommand));
+            }
+            let longer = format!("{}x", command.name);
+            assert!(lookup(longer.as_bytes()).is_none_or(|found| found.name == longer));
+        }
+        for name in [
+            "",
+            "g",
+            "gex",
+            "g\u{5}t",
+            "get ",
+            "unknown",
+            &"x".repeat(1000),
+        ] {
+            assert!(lookup(name.as_bytes()).is_none(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn most_names_are_found_at_once() {
+        let direct = |row: usize| usize::from(INDEX[slot_of(COMMANDS[row].name.as_bytes())]) == row;
+        let count = (0..COUNT).filter(|row| direct(*row)).count();
+        assert!(count * 10 >= COUNT * 8, "{count} of {COUNT}");
+        for name in ["get", "set", "incr", "del", "expire", "mget", "exists"] {
+            let row = COMMANDS
+                .iter()
+                .position(|command| command.name == name)
+                .unwrap();
+            assert!(direct(row), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_request_finds_its_row_or_an_error() {
+        for (request, expected) in [
+            (&["GET", "k"][..], Ok("get")),
+            (&["config", "GET", "x"], Ok("config|get")),
+            (&["object", "encoding", "k"], Ok("object|encoding")),
+            (
+                &["get"],
+                Err("ERR wrong number of arguments for 'get' command"),
+            ),
+            (
+                &["object"],
+                Err("ERR wrong number of arguments for 'object' command"),
+            ),
+            (
+                &["config", "get"],
+                Err("ERR wrong number of arguments for 'config|get' command"),
+            ),
+            (
+                &["config", "foo"],
+                Err("ERR unknown subcommand 'foo'. Try CONFIG HELP."),
+            ),
+            (
+                &["foo", "a\n", "b\0c"],
+                Err("ERR unknown command 'foo', with args beginning with: 'a ' 'b' "),
+            ),
+        ] {
+            let words: ArgsBuf = request.iter().collect();
+            let found = resolve(words.as_args());
+            let found = found
+                .map(|found| found.full_name())
+                .map_err(|error| String::from_utf8(error).unwrap());
+            assert_eq!(found.as_deref().map_err(String::as_str), expected);
+        }
+    }
+}
