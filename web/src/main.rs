@@ -1,5 +1,22 @@
-//! The page. It starts in the browser; the engine runs in a worker beside it.
+//! The page, and the worker beside it that owns the engine. Both are this one program: it looks where it was started.
+
+mod components;
+mod examples;
+mod format;
+mod link;
+mod protocol;
+mod session;
+mod state;
+mod worker;
+
+use wasm_bindgen::JsCast;
 
 fn main() {
-    console_error_panic_hook::set_once();
+    match js_sys::global().dyn_into::<web_sys::DedicatedWorkerGlobalScope>() {
+        Ok(scope) => worker::start(scope),
+        Err(_) => {
+            console_error_panic_hook::set_once();
+            components::mount();
+        }
+    }
 }

@@ -1,0 +1,96 @@
+//! The text of INFO, persistence first.
+
+use leptos::prelude::*;
+
+use crate::state::use_app;
+
+/// A section's name and its fields.
+type Section = (String, Vec<(String, String)>);
+
+/// The sections of INFO's text; the one on persistence comes first.
+fn sections(text: &str) -> Vec<Section> {
+    let mut all: Vec<Section> = Vec::new();
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("# ") {
+            all.push((name.to_owned(), Vec::new()));
+        } else if let (Some((_, fields)), Some((name, value))) =
+            (all.last_mut(), line.split_once(':'))
+        {
+            fields.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    all.sort_by_key(|(name, _)| name != "Persistence");
+    all
+}
+
+/// Whether a field tells of trouble.
+fn is_alarming(name: &str, value: &str) -> bool {
+    name.ends_with("_status") && value == "err"
+}
+
+#[component]
+pub fn Info() -> impl IntoView {
+    let app = use_app();
+    let parts = Memo::new(move |_| app.info.with(|text| text.as_deref().map(sections)));
+    view! {
+        <div class="scroll info" tabindex="0" role="region" aria-label="INFO">
+            {move || match parts.get() {
+                None => {
+                    view! {
+                        <div class="empty">
+                            <p>"No server is running. INFO tells of a running one: when it saved last, how much has changed since, whether saves fail."</p>
+                            <p class="row">
+                                <button on:click=move |_| super::faults::restart(app)>
+                                    "Start the server"
+                                </button>
+                            </p>
+                        </div>
+                    }
+                        .into_any()
+                }
+                Some(parts) => {
+                    parts
+                        .into_iter()
+                        .map(|(name, fields)| view! { <Fields name fields /> })
+                        .collect_view()
+                        .into_any()
+                }
+            }}
+        </div>
+    }
+}
+
+#[component]
+fn Fields(name: String, fields: Vec<(String, String)>) -> impl IntoView {
+    let rows = fields.into_iter().map(|(name, value)| {
+        let alarming = is_alarming(&name, &value);
+        view! {
+            <div class:alarming=alarming>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+            </div>
+        }
+    });
+    view! {
+        <section>
+            <h3>{name}</h3>
+            <dl>{rows.collect_view()}</dl>
+        </section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn persistence_comes_first_and_failures_stand_out() {
+        let text = "# Server\r\nredis_version:7.0.15\r\n\r\n# Persistence\r\nloading:0\r\nrdb_last_bgsave_status:err\r\n";
+        let parts = sections(text);
+        let names: Vec<_> = parts.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["Persistence", "Server"]);
+        let (name, value) = &parts[0].1[1];
+        assert!(is_alarming(name, value));
+        assert!(!is_alarming("loading", "0"));
+    }
+}

@@ -1,0 +1,99 @@
+//! The four places a write can be, and what each kind of crash would take from them now.
+
+use lastsave_scenario::LayersView;
+use leptos::prelude::*;
+
+use crate::{format, state::use_app};
+
+#[component]
+pub fn Layers() -> impl IntoView {
+    let app = use_app();
+    let layer = move |read: fn(&LayersView) -> String| {
+        Memo::new(move |_| app.layers.with(read))
+    };
+    let memory = layer(|l| format::keys(l.memory_keys));
+    let memory_bytes = layer(|l| format::bytes(l.memory_bytes));
+    let buffer = layer(|l| l.aof_buffer_bytes.map_or("off".into(), format::bytes));
+    let buffer_note = layer(|l| {
+        let on = l.aof_buffer_bytes.is_some();
+        (if on { "written before replies leave" } else { "appendonly no" }).into()
+    });
+    let cached = layer(|l| format::bytes(l.page_cache_bytes));
+    let disk = layer(|l| format::bytes(l.disk_bytes));
+    let disk_note = layer(disk_note);
+    let up = Memo::new(move |_| {
+        app.clock
+            .with(|clock| clock.as_ref().is_some_and(|clock| clock.server.is_some()))
+    });
+    view! {
+        <div class="layers">
+            <div class="layer memory" class:down=move || !up.get()>
+                <h2>"Memory"</h2>
+                <p class="value">{move || if up.get() { memory.get() } else { "no server".into() }}</p>
+                <p class="note">{move || if up.get() { memory_bytes.get() } else { "gone with the process".into() }}</p>
+            </div>
+            <div class="layer buffer" class:off=move || app.layers.with(|l| l.aof_buffer_bytes.is_none())>
+                <h2>"AOF buffer"</h2>
+                <p class="value">{move || buffer.get()}</p>
+                <p class="note">{move || buffer_note.get()}</p>
+            </div>
+            <div class="layer cache" class:holds=move || app.layers.with(|l| l.page_cache_bytes > 0)>
+                <h2>"Page cache"</h2>
+                <p class="value">{move || cached.get()}</p>
+                <p class="note">"survives kill -9, not power loss"</p>
+            </div>
+            <div class="layer disk">
+                <h2>"Disk"</h2>
+                <p class="value">{move || disk.get()}</p>
+                <p class="note">{move || disk_note.get()}</p>
+            </div>
+            <Reach
+                class="reach kill"
+                what="kill -9 now takes"
+                writes=Memo::new(move |_| app.layers.with(|l| l.exposed_kill))
+                oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_kill_oldest_us))
+            />
+            <Reach
+                class="reach power"
+                what="power loss now takes"
+                writes=Memo::new(move |_| app.layers.with(|l| l.exposed_power))
+                oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_power_oldest_us))
+            />
+        </div>
+    }
+}
+
+/// How far to the right a kind of crash reaches, as a bracket under the layers it empties.
+#[component]
+fn Reach(
+    class: &'static str,
+    what: &'static str,
+    writes: Memo<u64>,
+    oldest_us: Memo<u64>,
+) -> impl IntoView {
+    view! {
+        <div class=class class:holds=move || { writes.get() > 0 }>
+            <p>
+                <span class="what">{what}</span>
+                <strong>{move || format::writes(writes.get())}</strong>
+                <span class="oldest">
+                    {move || {
+                        (writes.get() > 0)
+                            .then(|| format!("the oldest {} old", format::duration_us(oldest_us.get())))
+                    }}
+                </span>
+            </p>
+        </div>
+    }
+}
+
+fn disk_note(layers: &LayersView) -> String {
+    let synced = match layers.since_durable_us {
+        Some(ago) => format!("synced {} ago", format::duration_us(ago)),
+        None => "nothing synced yet".into(),
+    };
+    match layers.disk_capacity_bytes {
+        Some(capacity) => format!("of {} · {synced}", format::bytes(capacity)),
+        None => synced,
+    }
+}

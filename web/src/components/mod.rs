@@ -1,0 +1,136 @@
+//! The page's parts, and how they are put together.
+
+mod clock;
+mod config;
+mod faults;
+mod files;
+mod header;
+mod help;
+mod hex;
+mod info;
+mod keys;
+mod layers;
+mod report;
+mod suggest;
+mod tabs;
+mod terminal;
+mod timeline;
+pub mod verdict;
+
+use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+
+use crate::state::{App, use_app};
+
+/// Puts the page where the loading notice was.
+pub fn mount() {
+    if let Some(boot) = document().get_element_by_id("boot") {
+        boot.remove();
+    }
+    mount_to_body(Page);
+}
+
+#[component]
+fn Page() -> impl IntoView {
+    let app = App::new();
+    provide_context(app);
+    app.start();
+    listen_to_keys(app);
+    view! {
+        <header::Header />
+        <main class="lab">
+            <terminal::Terminal />
+            <section class="machine" aria-label="Machine">
+                <layers::Layers />
+                <verdict::Verdict />
+                <tabs::Tabs />
+            </section>
+            <section class="time" aria-label="Time">
+                <clock::Clock />
+                <timeline::Timeline />
+            </section>
+        </main>
+        <Failure />
+        <UndoOffer />
+        <help::Help />
+        <p class="sr" role="status">
+            {move || app.announcement.get()}
+        </p>
+    }
+}
+
+/// Keys that work wherever no text is being typed.
+fn listen_to_keys(app: App) {
+    let handle = window_event_listener(ev::keydown, move |event| {
+        let target = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let tag = target.as_ref().map(web_sys::Element::tag_name);
+        let typing = matches!(tag.as_deref(), Some("INPUT" | "TEXTAREA" | "SELECT"));
+        let pressing = matches!(tag.as_deref(), Some("BUTTON" | "A" | "SUMMARY"));
+        let modified = event.ctrl_key() || event.alt_key() || event.meta_key();
+        if typing || modified {
+            return;
+        }
+        match event.key().as_str() {
+            "?" => help::open(),
+            " " if !pressing => {
+                event.prevent_default();
+                app.toggle_play();
+            }
+            "`" | "/" => {
+                event.prevent_default();
+                terminal::focus_line();
+            }
+            _ => {}
+        }
+    });
+    on_cleanup(move || handle.remove());
+}
+
+/// Says that the engine cannot go on, and what to do.
+#[component]
+fn Failure() -> impl IntoView {
+    let app = use_app();
+    view! {
+        <Show when=move || app.failure.get().is_some()>
+            <div class="toast failure" role="alert">
+                <p>
+                    <strong>"The engine stopped. "</strong>
+                    "This is a defect of Lastsave, not of what you typed. Start a fresh machine, or run your lines again."
+                </p>
+                <p class="data">{move || app.failure.get()}</p>
+                <p class="row">
+                    <button on:click=move |_| app.reset()>"Fresh machine"</button>
+                </p>
+            </div>
+        </Show>
+    }
+}
+
+/// Offers the session back that was given up last.
+#[component]
+fn UndoOffer() -> impl IntoView {
+    let app = use_app();
+    view! {
+        <Show when=move || app.undo.get().is_some_and(|left| left.lines.len() > 1)>
+            <div class="toast" role="status">
+                <p>
+                    {move || {
+                        app.undo
+                            .get()
+                            .map(|left| format!("“{}” was put aside.", left.title))
+                    }}
+                </p>
+                <button on:click=move |_| app.take_back()>"Bring it back"</button>
+                <button
+                    class="quiet"
+                    aria-label="Dismiss"
+                    on:click=move |_| app.undo.set(None)
+                >
+                    "×"
+                </button>
+            </div>
+        </Show>
+    }
+}

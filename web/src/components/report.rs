@@ -1,0 +1,132 @@
+//! What happened so far, to keep or to send.
+
+use lastsave_scenario::VerdictView;
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::verdict;
+use crate::{format, state::{App, use_app}};
+
+/// The session in facts: each a name and a value.
+fn facts(app: App) -> Vec<(&'static str, String)> {
+    let session = app.session.get();
+    let layers = app.layers.get();
+    let mut all = vec![
+        ("Session", session.title),
+        ("Seed", session.seed.to_string()),
+    ];
+    if let Some(clock) = app.clock.get() {
+        let server = clock.server.unwrap_or_else(|| "none runs".into());
+        all.extend([
+            ("Server", server),
+            ("Workload", clock.workload.unwrap_or_else(|| "none".into())),
+            ("Faults in force", if clock.faults.is_empty() { "none".into() } else { clock.faults.join(", ") }),
+            ("Simulated", format::duration_us(clock.elapsed_us)),
+            ("Commands", format::count(clock.commands)),
+            ("Acknowledged writes", format::count(layers.acknowledged)),
+            ("Trace hash", format!("{:016x}", clock.trace_hash)),
+        ]);
+    }
+    all
+}
+
+/// The report as text.
+fn text(app: App) -> String {
+    let mut text = String::from("Lastsave report\n\n");
+    for (name, value) in untrack(|| facts(app)) {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    for crash in app.verdicts.get_untracked() {
+        text.push_str(&format!("\n{}: {}\n{}\n", crash.cause, verdict::sentence(&crash), crash.explanation));
+    }
+    text
+}
+
+#[component]
+pub fn Report() -> impl IntoView {
+    let app = use_app();
+    let copied = RwSignal::new(false);
+    let copy = move |_| {
+        // Without permission the button does not say that it copied.
+        let promise = window().navigator().clipboard().write_text(&text(app));
+        leptos::task::spawn_local(async move {
+            copied.set(wasm_bindgen_futures::JsFuture::from(promise).await.is_ok());
+        });
+    };
+    view! {
+        <div class="bar">
+            <button on:click=copy>{move || if copied.get() { "Copied" } else { "Copy as text" }}</button>
+            <button
+                title="The lines of this session, which run again natively: lastsave run FILE"
+                on:click=move |_| {
+                    app.session.with_untracked(|session| download("session.scenario", &session.to_scenario()));
+                }
+            >
+                "Download as scenario"
+            </button>
+        </div>
+        <div class="scroll report" tabindex="0" role="region" aria-label="Report">
+            <dl class="facts">
+                {move || {
+                    facts(app)
+                        .into_iter()
+                        .map(|(name, value)| {
+                            view! {
+                                <div>
+                                    <dt>{name}</dt>
+                                    <dd>{value}</dd>
+                                </div>
+                            }
+                        })
+                        .collect_view()
+                }}
+            </dl>
+            <h3>"Crashes"</h3>
+            {move || {
+                let all = app.verdicts.get();
+                if all.is_empty() {
+                    view! {
+                        <p class="hint">"None yet. A crash and the restart after it are told here: what was acknowledged, what came back, what did not, and why."</p>
+                    }
+                        .into_any()
+                } else {
+                    view! { <ol class="crashes">{all.into_iter().map(crash).collect_view()}</ol> }
+                        .into_any()
+                }
+            }}
+        </div>
+    }
+}
+
+fn crash(verdict: VerdictView) -> impl IntoView {
+    let lost = verdict.recovered_known && verdict.lost > 0;
+    view! {
+        <li>
+            <p>
+                <span class="data">{format::time_of_day(verdict.crashed_at_us)}</span>
+                " "
+                {verdict.cause.clone()}
+            </p>
+            <p class:loss=lost>{verdict::sentence(&verdict)}</p>
+            <p class="hint">{verdict.explanation.clone()}</p>
+        </li>
+    }
+}
+
+/// Lets the browser save a text as a file.
+fn download(name: &str, text: &str) {
+    let parts = js_sys::Array::of1(&JsValue::from_str(text));
+    let address = web_sys::Blob::new_with_str_sequence(&parts)
+        .and_then(|blob| web_sys::Url::create_object_url_with_blob(&blob));
+    let link = document()
+        .create_element("a")
+        .ok()
+        .and_then(|element| element.dyn_into::<web_sys::HtmlAnchorElement>().ok());
+    if let (Ok(address), Some(link)) = (address, link) {
+        link.set_href(&address);
+        link.set_download(name);
+        link.click();
+        // The download has begun; the address is no longer needed.
+        let _ = web_sys::Url::revoke_object_url(&address);
+    }
+}

@@ -1,0 +1,73 @@
+//! The tabs under the layers.
+
+use leptos::{ev, prelude::*};
+use wasm_bindgen::JsCast;
+
+use super::{config::Configuration, files::Files, info::Info, keys::Keys, report::Report};
+use crate::state::{Tab, use_app};
+
+const TABS: [(Tab, &str, &str); 5] = [
+    (Tab::Keys, "keys", "Keys"),
+    (Tab::Files, "files", "Files"),
+    (Tab::Configuration, "configuration", "Configuration"),
+    (Tab::Info, "info", "Info"),
+    (Tab::Report, "report", "Report"),
+];
+
+#[component]
+pub fn Tabs() -> impl IntoView {
+    let app = use_app();
+    let on_key = move |event: ev::KeyboardEvent| {
+        let at = TABS.iter().position(|(tab, ..)| *tab == app.tab.get_untracked());
+        let at = at.unwrap_or(0);
+        let next = match event.key().as_str() {
+            "ArrowRight" => (at + 1) % TABS.len(),
+            "ArrowLeft" => (at + TABS.len() - 1) % TABS.len(),
+            "Home" => 0,
+            "End" => TABS.len() - 1,
+            _ => return,
+        };
+        event.prevent_default();
+        app.tab.set(TABS[next].0);
+        let button = document()
+            .get_element_by_id(&format!("tab-{}", TABS[next].1))
+            .and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
+        if let Some(button) = button {
+            // Focusing a button that is in the page cannot fail.
+            let _ = button.focus();
+        }
+    };
+    let buttons = TABS.iter().map(|(tab, id, label)| {
+        let open = move || app.tab.get() == *tab;
+        view! {
+            <button
+                role="tab"
+                id=format!("tab-{id}")
+                aria-controls="panel"
+                aria-selected=move || if open() { "true" } else { "false" }
+                tabindex=move || if open() { "0" } else { "-1" }
+                on:click=move |_| app.tab.set(*tab)
+            >
+                {*label}
+            </button>
+        }
+    });
+    let labelled_by = move || {
+        let open = TABS.iter().find(|(tab, ..)| *tab == app.tab.get());
+        format!("tab-{}", open.map_or("keys", |(_, id, _)| id))
+    };
+    view! {
+        <div class="tabs" role="tablist" aria-label="The machine in detail" on:keydown=on_key>
+            {buttons.collect_view()}
+        </div>
+        <div id="panel" class="panel" role="tabpanel" aria-labelledby=labelled_by>
+            {move || match app.tab.get() {
+                Tab::Keys => view! { <Keys /> }.into_any(),
+                Tab::Files => view! { <Files /> }.into_any(),
+                Tab::Configuration => view! { <Configuration /> }.into_any(),
+                Tab::Info => view! { <Info /> }.into_any(),
+                Tab::Report => view! { <Report /> }.into_any(),
+            }}
+        </div>
+    }
+}

@@ -1,0 +1,322 @@
+//! Simulated time as a picture: the exposure curve, and what happened under it.
+
+use std::fmt::Write;
+
+use lastsave_scenario::{MarkKind, TimelineMark, TimelineView};
+use leptos::{ev, html, prelude::*};
+use wasm_bindgen::{JsCast, closure::Closure};
+
+use crate::{format, state::use_app};
+
+/// Room at the left and right of the curve, in CSS pixels.
+const MARGIN: f64 = 12.0;
+/// Where the lane of marks begins, from the bottom.
+const LANE: f64 = 30.0;
+/// Room for the times under the lane.
+const TIMES: f64 = 14.0;
+/// A mark is pointed at within this distance.
+const NEAR: f64 = 7.0;
+
+/// How instants and amounts become places.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scale {
+    width: f64,
+    height: f64,
+    start_us: u64,
+    span_us: f64,
+    top: u64,
+}
+
+impl Scale {
+    fn new(timeline: &TimelineView, width: f64, height: f64) -> Self {
+        let highest = timeline.points.iter().map(|p| p.exposed).max().unwrap_or(0);
+        Self {
+            width,
+            height,
+            start_us: timeline.start_us,
+            span_us: timeline.end_us.saturating_sub(timeline.start_us).max(1) as f64,
+            top: round_up(highest),
+        }
+    }
+
+    fn x(&self, at_us: u64) -> f64 {
+        let share = at_us.saturating_sub(self.start_us) as f64 / self.span_us;
+        MARGIN + share.min(1.0) * (self.width - 2.0 * MARGIN)
+    }
+
+    fn y(&self, exposed: u64) -> f64 {
+        let floor = self.floor();
+        floor - exposed as f64 / self.top as f64 * (floor - 14.0)
+    }
+
+    fn floor(&self) -> f64 {
+        self.height - LANE
+    }
+
+    fn time(&self, x: f64) -> u64 {
+        let share = ((x - MARGIN) / (self.width - 2.0 * MARGIN)).clamp(0.0, 1.0);
+        self.start_us + (share * self.span_us) as u64
+    }
+}
+
+/// The next number of the form 1, 2 or 5 times a power of ten.
+fn round_up(value: u64) -> u64 {
+    let mut unit = 1_u64;
+    loop {
+        for factor in [1, 2, 5] {
+            if let Some(top) = unit.checked_mul(factor).filter(|top| *top >= value) {
+                return top.max(10);
+            }
+        }
+        match unit.checked_mul(10) {
+            Some(next) => unit = next,
+            None => return u64::MAX,
+        }
+    }
+}
+
+/// The instants to label: round ones, a handful.
+fn ticks(timeline: &TimelineView, width: f64) -> Vec<u64> {
+    const STEPS_S: [u64; 16] = [
+        1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400,
+    ];
+    let span_us = timeline.end_us.saturating_sub(timeline.start_us);
+    let most = (width / 110.0).max(2.0) as u64;
+    let step_us = STEPS_S
+        .iter()
+        .map(|step| step * 1_000_000)
+        .find(|step| span_us / step <= most);
+    let Some(step_us) = step_us.filter(|_| span_us > 0) else {
+        return Vec::new();
+    };
+    let first = timeline.start_us.div_ceil(step_us) * step_us;
+    (first..=timeline.end_us).step_by(step_us as usize).collect()
+}
+
+/// The curve as an SVG path, and the area under it.
+fn curve(timeline: &TimelineView, scale: &Scale) -> (String, String) {
+    let mut line = String::new();
+    for point in &timeline.points {
+        let verb = if line.is_empty() { 'M' } else { 'L' };
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{verb}{:.1} {:.1}", scale.x(point.at_us), scale.y(point.exposed));
+    }
+    let area = match (timeline.points.first(), timeline.points.last()) {
+        (Some(first), Some(last)) => format!(
+            "{line}L{:.1} {floor:.1}L{:.1} {floor:.1}Z",
+            scale.x(last.at_us),
+            scale.x(first.at_us),
+            floor = scale.floor()
+        ),
+        _ => String::new(),
+    };
+    (line, area)
+}
+
+fn is_crash(kind: MarkKind) -> bool {
+    matches!(kind, MarkKind::Kill | MarkKind::PowerLoss)
+}
+
+fn class(kind: MarkKind) -> &'static str {
+    match kind {
+        MarkKind::Sync => "sync",
+        MarkKind::Save => "save",
+        MarkKind::SaveFailed | MarkKind::RewriteFailed => "failed",
+        MarkKind::Rewrite => "rewrite",
+        MarkKind::Start => "start",
+        MarkKind::Fault => "set",
+        MarkKind::Kill | MarkKind::PowerLoss => "crash",
+    }
+}
+
+/// A mark's shape as an SVG path. Kinds differ in shape, not only in colour.
+fn shape(mark: &TimelineMark, scale: &Scale) -> String {
+    let (x, floor) = (scale.x(mark.at_us), scale.floor());
+    let middle = floor + (LANE - TIMES) / 2.0;
+    let end = mark.end_us.map_or(x, |end| scale.x(end)).max(x + 2.0);
+    match mark.kind {
+        MarkKind::Sync => format!("M{x:.1} {:.1}v5", middle + 2.0),
+        MarkKind::Save | MarkKind::Rewrite => {
+            format!("M{x:.1} {:.1}h{:.1}v8H{x:.1}z", middle - 4.0, end - x)
+        }
+        MarkKind::SaveFailed | MarkKind::RewriteFailed => {
+            format!("M{:.1} {:.1}l6 6m0 -6l-6 6", x - 3.0, middle - 3.0)
+        }
+        MarkKind::Fault => format!("M{x:.1} {:.1}l4 7h-8z", middle - 4.0),
+        MarkKind::Start => format!("M{x:.1} {:.1}l7 4l-7 4z", middle - 4.0),
+        MarkKind::Kill | MarkKind::PowerLoss => format!("M{x:.1} 4V{:.1}", floor + LANE - TIMES),
+    }
+}
+
+#[component]
+pub fn Timeline() -> impl IntoView {
+    let app = use_app();
+    let frame = NodeRef::<html::Div>::new();
+    let size = RwSignal::new((0.0, 0.0));
+    let pointer = RwSignal::new(None::<f64>);
+    Effect::new(move || {
+        if let Some(frame) = frame.get() {
+            follow_size(&frame, size);
+        }
+    });
+    let scale = Memo::new(move |_| {
+        let (width, height) = size.get();
+        app.timeline.with(|timeline| Scale::new(timeline, width, height))
+    });
+    let paths = Memo::new(move |_| app.timeline.with(|timeline| curve(timeline, &scale.get())));
+    let marks = Memo::new(move |_| app.timeline.with(|timeline| timeline.marks.clone()));
+    let readout = move || {
+        let x = pointer.get()?;
+        let scale = scale.get();
+        app.timeline.with(|timeline| readout(timeline, &scale, x))
+    };
+    let summary = move || {
+        app.timeline.with(|timeline| {
+            let crashes = timeline.marks.iter().filter(|mark| is_crash(mark.kind)).count();
+            let highest = timeline.points.iter().map(|p| p.exposed).max().unwrap_or(0);
+            format!(
+                "Timeline from {} to {}: at most {} exposed to a power loss, {} marks, {crashes} crashes",
+                format::time_of_day_short(timeline.start_us),
+                format::time_of_day_short(timeline.end_us),
+                format::writes(highest),
+                timeline.marks.len(),
+            )
+        })
+    };
+    let on_move = move |event: ev::PointerEvent| pointer.set(Some(f64::from(event.offset_x())));
+    view! {
+        <div class="timeline" node_ref=frame>
+            <svg
+                role="img"
+                aria-label=summary
+                on:pointermove=on_move
+                on:pointerleave=move |_| pointer.set(None)
+            >
+                <g class="grid">
+                    <path d=move || {
+                        let scale = scale.get();
+                        let (floor, right) = (scale.floor(), scale.width - MARGIN);
+                        let half = scale.y(scale.top / 2);
+                        format!("M{MARGIN} {floor}H{right}M{MARGIN} {half}H{right}M{MARGIN} 14H{right}")
+                    } />
+                </g>
+                <path class="area" d=move || paths.with(|(_, area)| area.clone()) />
+                <path class="curve" d=move || paths.with(|(line, _)| line.clone()) />
+                {move || {
+                    let scale = scale.get();
+                    marks
+                        .with(|marks| {
+                            marks
+                                .iter()
+                                .map(|mark| {
+                                    view! { <path class=class(mark.kind) d=shape(mark, &scale) /> }
+                                })
+                                .collect_view()
+                        })
+                }}
+                <text class="top" x=MARGIN y="10">
+                    {move || format!("{} exposed", format::writes(scale.get().top))}
+                </text>
+                {move || {
+                    let scale = scale.get();
+                    app.timeline
+                        .with(|timeline| ticks(timeline, scale.width))
+                        .into_iter()
+                        .map(|at| {
+                            let x = scale.x(at);
+                            let anchor = if x < 40.0 {
+                                "start"
+                            } else if x > scale.width - 40.0 {
+                                "end"
+                            } else {
+                                "middle"
+                            };
+                            view! {
+                                <text class="tick" text-anchor=anchor x=x y=scale.height - 3.0>
+                                    {format::time_of_day_short(at)}
+                                </text>
+                            }
+                        })
+                        .collect_view()
+                }}
+                <path
+                    class="pointer"
+                    d=move || {
+                        pointer.get().map(|x| format!("M{x} 4V{}", scale.get().floor())).unwrap_or_default()
+                    }
+                />
+            </svg>
+            <p class="readout">
+                {move || {
+                    readout()
+                        .unwrap_or_else(|| "acknowledged writes that a power loss would have taken, at each moment".into())
+                }}
+            </p>
+        </div>
+    }
+}
+
+/// What stands at this place of the picture, in words.
+fn readout(timeline: &TimelineView, scale: &Scale, x: f64) -> Option<String> {
+    let at_us = scale.time(x);
+    let next = timeline.points.partition_point(|point| point.at_us <= at_us);
+    let point = timeline.points.get(next.saturating_sub(1))?;
+    let near = timeline
+        .marks
+        .iter()
+        .map(|mark| (mark, (scale.x(mark.at_us) - x).abs()))
+        .filter(|(_, distance)| *distance < NEAR)
+        .min_by(|a, b| (!is_crash(a.0.kind), a.1).partial_cmp(&(!is_crash(b.0.kind), b.1)).unwrap_or(std::cmp::Ordering::Equal));
+    Some(match near {
+        Some((mark, _)) => format!("{}  {}", format::time_of_day(mark.at_us), mark.text),
+        None => format!(
+            "{}  {} exposed",
+            format::time_of_day_short(at_us),
+            format::writes(point.exposed)
+        ),
+    })
+}
+
+/// Keeps the size of the picture in a signal.
+fn follow_size(frame: &web_sys::HtmlDivElement, size: RwSignal<(f64, f64)>) {
+    let watched = frame.clone();
+    let on_resize = Closure::<dyn FnMut()>::new(move || {
+        let rect = watched.get_bounding_client_rect();
+        size.set((rect.width(), rect.height()));
+    });
+    if let Ok(observer) = web_sys::ResizeObserver::new(on_resize.as_ref().unchecked_ref()) {
+        observer.observe(frame);
+    }
+    // The picture lives as long as the page.
+    on_resize.forget();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_top_of_the_curve_is_a_round_number() {
+        assert_eq!(round_up(0), 10);
+        assert_eq!(round_up(164), 200);
+        assert_eq!(round_up(564_000), 1_000_000);
+        assert_eq!(round_up(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn a_night_is_labelled_at_round_times() {
+        let start_us = 1_795_314_600_000_000;
+        let timeline = TimelineView {
+            start_us,
+            end_us: start_us + 2_820_000_000,
+            ..TimelineView::default()
+        };
+        let labels: Vec<_> = ticks(&timeline, 1_400.0)
+            .into_iter()
+            .map(format::time_of_day_short)
+            .collect();
+        assert_eq!(labels.first().map(String::as_str), Some("02:30:00"));
+        assert!(labels.len() >= 5 && labels.len() <= 13, "{labels:?}");
+        assert!(ticks(&TimelineView::default(), 1_400.0).is_empty());
+    }
+}

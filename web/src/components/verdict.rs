@@ -1,0 +1,151 @@
+//! What the last crash took.
+
+use lastsave_scenario::VerdictView;
+use leptos::prelude::*;
+
+use super::faults;
+use crate::{format, state::use_app};
+
+/// The verdict in one sentence.
+pub fn sentence(verdict: &VerdictView) -> String {
+    if !verdict.recovered_known {
+        return format!(
+            "{} at {}. The server is down.",
+            capitalised(&verdict.cause),
+            format::time_of_day(verdict.crashed_at_us)
+        );
+    }
+    match verdict.lost {
+        0 => format!(
+            "Nothing lost: all {} acknowledged writes are there.",
+            format::count(verdict.acknowledged)
+        ),
+        lost => format!(
+            "{} of {} acknowledged writes lost, the oldest {} old.",
+            format::count(lost),
+            format::count(verdict.acknowledged),
+            format::duration_us(verdict.oldest_lost_ms * 1_000)
+        ),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
+#[component]
+pub fn Verdict() -> impl IntoView {
+    let app = use_app();
+    let folded = RwSignal::new(false);
+    // A new crash opens the card again.
+    Effect::new(move || {
+        app.verdict.with(|verdict| verdict.as_ref().map(|v| v.crashed_at_us));
+        folded.set(false);
+    });
+    view! {
+        {move || {
+            app.verdict
+                .get()
+                .map(|verdict| {
+                    if verdict.recovered_known {
+                        view! { <Known verdict folded /> }.into_any()
+                    } else {
+                        view! { <Down verdict /> }.into_any()
+                    }
+                })
+        }}
+    }
+}
+
+/// The server is down: nobody knows yet.
+#[component]
+fn Down(verdict: VerdictView) -> impl IntoView {
+    let app = use_app();
+    view! {
+        <section class="verdict down" aria-label="Verdict">
+            <p class="headline">{sentence(&verdict)}</p>
+            <p>
+                {format::writes(verdict.acknowledged)}
+                " had been acknowledged. What is left of them is known once a server has loaded the files."
+            </p>
+            <button class="primary" on:click=move |_| faults::restart(app)>
+                "Start the server again"
+            </button>
+        </section>
+    }
+}
+
+#[component]
+fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
+    let lost = verdict.lost;
+    let width = |part: u64| {
+        let share = part as f64 / verdict.acknowledged.max(1) as f64 * 100.0;
+        // Even one write among a million is seen.
+        if part > 0 { format!("{:.2}%", share.clamp(0.6, 99.4)) } else { "0".into() }
+    };
+    let recovered_width = if lost == 0 { "100%".into() } else { width(verdict.recovered) };
+    let lost_width = if verdict.recovered == 0 && lost > 0 { "100%".into() } else { width(lost) };
+    let fact = |name: &'static str, value: String| {
+        view! {
+            <div>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+            </div>
+        }
+    };
+    let keys = format!(
+        "{} → {}",
+        format::count(verdict.keys_before),
+        format::count(verdict.keys_after)
+    );
+    let differing = format!(
+        "{} gone, {} changed",
+        format::count(verdict.keys_gone),
+        format::count(verdict.keys_changed)
+    );
+    let oldest = match lost {
+        0 => "–".into(),
+        _ => format::duration_us(verdict.oldest_lost_ms * 1_000),
+    };
+    let headline = match lost {
+        0 => "Nothing lost".to_owned(),
+        _ => format!("{} lost", format::writes(lost)),
+    };
+    view! {
+        <section class="verdict" class:lossless=lost == 0 aria-label="Verdict">
+            <div class="head">
+                <p class="headline">{headline}</p>
+                <p class="cause">
+                    {verdict.cause.clone()} " at " {format::time_of_day(verdict.crashed_at_us)}
+                </p>
+                <button
+                    class="quiet"
+                    aria-expanded=move || if folded.get() { "false" } else { "true" }
+                    on:click=move |_| folded.update(|folded| *folded = !*folded)
+                >
+                    {move || if folded.get() { "Details" } else { "Fold" }}
+                </button>
+            </div>
+            <div class="share" aria-hidden="true">
+                <span class="kept" style:width=recovered_width></span>
+                <span class="lost" style:width=lost_width></span>
+            </div>
+            <div class="details" hidden=move || folded.get()>
+                <p class="why">{verdict.explanation.clone()}</p>
+                <dl>
+                    {fact("Acknowledged", format::count(verdict.acknowledged))}
+                    {fact("Recovered", format::count(verdict.recovered))}
+                    {fact("Lost", format::count(lost))}
+                    {fact("Oldest lost", oldest)}
+                    {fact("Recovery took", format::duration_us(verdict.recovery_ms * 1_000))}
+                    {fact("Keys", keys)}
+                    {fact("Of these", differing)}
+                </dl>
+            </div>
+        </section>
+    }
+}

@@ -1,0 +1,102 @@
+//! The page's end of the line to the worker.
+
+use std::cell::RefCell;
+
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+
+use crate::protocol::{FromWorker, ToWorker};
+
+/// The worker, and what waits until it listens.
+#[derive(Default)]
+struct Link {
+    worker: Option<Worker>,
+    ready: bool,
+    waiting: Vec<ToWorker>,
+}
+
+thread_local! {
+    static LINK: RefCell<Link> = RefCell::default();
+}
+
+/// Starts a worker, in place of the one there may be. `on_message` hears everything it says but [`FromWorker::Ready`].
+pub fn start(on_message: impl Fn(FromWorker) + 'static) {
+    stop();
+    let options = WorkerOptions::new();
+    options.set_type(WorkerType::Module);
+    options.set_name("lastsave engine");
+    let Ok(worker) = Worker::new_with_options(&worker_address(), &options) else {
+        on_message(FromWorker::Failed(
+            "This browser could not start a module worker, which the engine runs in.".into(),
+        ));
+        return;
+    };
+    let on_message = std::rc::Rc::new(on_message);
+    let heard = std::rc::Rc::clone(&on_message);
+    let listener = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        match serde_wasm_bindgen::from_value(event.data()) {
+            Ok(FromWorker::Ready) => flush(),
+            Ok(message) => heard(message),
+            Err(error) => heard(FromWorker::Failed(error.to_string())),
+        }
+    });
+    worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+    listener.forget();
+    let broken = Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| {
+        let message = event
+            .dyn_ref::<web_sys::ErrorEvent>()
+            .map(web_sys::ErrorEvent::message)
+            .filter(|text| !text.is_empty())
+            .unwrap_or_else(|| "its files could not be loaded".into());
+        on_message(FromWorker::Failed(message));
+    });
+    worker.set_onerror(Some(broken.as_ref().unchecked_ref()));
+    broken.forget();
+    LINK.with_borrow_mut(|link| link.worker = Some(worker));
+}
+
+/// Ends the worker. What it was doing is lost.
+pub fn stop() {
+    LINK.with_borrow_mut(|link| {
+        if let Some(worker) = link.worker.take() {
+            worker.terminate();
+        }
+        link.ready = false;
+        link.waiting.clear();
+    });
+}
+
+/// Says something to the worker; it waits until the worker listens.
+pub fn send(message: ToWorker) {
+    LINK.with_borrow_mut(|link| match &link.worker {
+        Some(worker) if link.ready => post(worker, &message),
+        _ => link.waiting.push(message),
+    });
+}
+
+fn flush() {
+    LINK.with_borrow_mut(|link| {
+        link.ready = true;
+        if let Some(worker) = &link.worker {
+            for message in link.waiting.drain(..) {
+                post(worker, &message);
+            }
+        }
+    });
+}
+
+fn post(worker: &Worker, message: &ToWorker) {
+    if let Ok(value) = serde_wasm_bindgen::to_value(message) {
+        // A worker that cannot be posted to has reported its failure already.
+        let _ = worker.post_message(&value);
+    }
+}
+
+/// The worker's script, beside the page's; the page's own address may be any sub-path.
+fn worker_address() -> String {
+    let body = web_sys::window()
+        .and_then(|window| window.document())
+        .and_then(|document| document.document_element());
+    body.and_then(|element| element.get_attribute("data-worker"))
+        .unwrap_or_else(|| "./worker.js".into())
+}

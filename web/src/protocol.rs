@@ -1,0 +1,70 @@
+//! What the page and its worker say to each other, as plain data.
+
+use lastsave_scenario::{Completion, Progress, Span, View, ViewRequest};
+use serde::{Deserialize, Serialize};
+
+/// From the page to the worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// Puts a fresh machine in place of the one there is, and enters these lines.
+    Load {
+        /// The seed of everything random on it.
+        seed: u64,
+        /// Its first lines.
+        lines: Vec<String>,
+    },
+    /// Enters lines as if they were typed. They queue up behind those still being carried out.
+    Enter(Vec<String>),
+    /// Gives up the line being carried out and those waiting, and stops playing.
+    Interrupt,
+    /// Asks what could stand at the end of a line; answered with the same number.
+    Complete {
+        /// Tells answers apart when several are under way.
+        id: u32,
+        /// The line up to the cursor.
+        line: String,
+    },
+    /// Which parts of the machine the page shows from now on.
+    Show(ViewRequest),
+    /// Lets simulated time run at this multiple of real time, or stops it.
+    Play(Option<f64>),
+}
+
+/// From the worker to the page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The worker listens. Sent once, first.
+    Ready,
+    /// Something happened. At most about fifteen a second.
+    Update(Box<Update>),
+    /// The answer to [`ToWorker::Complete`].
+    Completed {
+        /// The question's number.
+        id: u32,
+        /// What could stand there.
+        completion: Completion,
+    },
+    /// The engine met a defect of its own and cannot go on. Sent once, last.
+    Failed(String),
+}
+
+/// The state of the terminal and of the machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Update {
+    /// Whether the machine is a fresh one: everything written before belongs to another.
+    pub fresh: bool,
+    /// What the terminal wrote since the last update.
+    pub spans: Vec<Span>,
+    /// The prompt.
+    pub prompt: String,
+    /// Whether something is being carried out.
+    pub progress: Progress,
+    /// For how long, in milliseconds of real time.
+    pub running_ms: f64,
+    /// The multiple of real time at which the clock runs by itself.
+    pub playing: Option<f64>,
+    /// Lines that the worker entered on its own account: the time played, as one `advance`.
+    pub entered: Vec<String>,
+    /// What the page asked to see; left out while that would cost more than it shows.
+    pub view: Option<View>,
+}

@@ -1,0 +1,325 @@
+//! What the page knows, as signals, and what it can ask for.
+
+use lastsave_scenario::{
+    ClockView, Completion, ConfigRow, FileRow, FileView, FilesRequest, KeysRequest, KeysView,
+    LayersView, Progress, Span, TimelineView, VerdictView, View, ViewRequest,
+};
+use leptos::prelude::*;
+
+use crate::{
+    examples, link,
+    protocol::{FromWorker, ToWorker, Update},
+    session::Session,
+};
+
+/// How many keys a page of the keys tab has.
+pub const KEYS_PER_PAGE: usize = 50;
+/// How many bytes the files tab shows at once.
+pub const BYTES_PER_PAGE: usize = 1024;
+/// How many points the timeline's curve has at most.
+const TIMELINE_POINTS: usize = 600;
+
+/// The tabs of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tab {
+    /// The keys in memory.
+    Keys,
+    /// The files and their bytes.
+    Files,
+    /// The parameters.
+    Configuration,
+    /// The text of INFO.
+    Info,
+    /// What happened so far.
+    Report,
+}
+
+/// Everything the components share. It is a handful of handles, and copied freely.
+#[derive(Clone, Copy)]
+pub struct App {
+    /// The clock, once the worker has told it.
+    pub clock: RwSignal<Option<ClockView>>,
+    /// The four layers.
+    pub layers: RwSignal<LayersView>,
+    /// The last crash's verdict.
+    pub verdict: RwSignal<Option<VerdictView>>,
+    /// The verdicts of this session, oldest first.
+    pub verdicts: RwSignal<Vec<VerdictView>>,
+    /// The keys tab.
+    pub keys: RwSignal<Option<KeysView>>,
+    /// The tree of the files tab.
+    pub files: RwSignal<Option<Vec<FileRow>>>,
+    /// The bytes of the files tab.
+    pub file: RwSignal<Option<FileView>>,
+    /// The configuration tab.
+    pub config: RwSignal<Option<Vec<ConfigRow>>>,
+    /// The text of INFO.
+    pub info: RwSignal<Option<String>>,
+    /// The timeline.
+    pub timeline: RwSignal<TimelineView>,
+    /// The prompt.
+    pub prompt: RwSignal<String>,
+    /// Whether a line is being carried out.
+    pub progress: RwSignal<Progress>,
+    /// For how long, in milliseconds of real time.
+    pub running_ms: RwSignal<f64>,
+    /// The multiple of real time at which the clock plays.
+    pub playing: RwSignal<Option<f64>>,
+    /// The speed chosen for playing.
+    pub speed: RwSignal<f64>,
+    /// What the terminal has still to write. `None` stands for clearing it.
+    pub output: StoredValue<Vec<Option<Span>>>,
+    /// Rises when there is output.
+    pub output_count: RwSignal<u64>,
+    /// The last answer about completion, with its question's number.
+    pub completion: RwSignal<(u32, Completion)>,
+    /// The open tab.
+    pub tab: RwSignal<Tab>,
+    /// Which keys are wanted.
+    pub keys_wanted: RwSignal<KeysRequest>,
+    /// Which file's bytes are wanted.
+    pub file_wanted: RwSignal<FilesRequest>,
+    /// What was entered on this machine.
+    pub session: RwSignal<Session>,
+    /// The session given up last, which can be had again.
+    pub undo: RwSignal<Option<Session>>,
+    /// Why the engine cannot go on.
+    pub failure: RwSignal<Option<String>>,
+    /// What a screen reader is told.
+    pub announcement: RwSignal<String>,
+    /// Text to put on the terminal's line, for a person to finish.
+    pub typed: RwSignal<Option<String>>,
+}
+
+impl App {
+    /// The state before the worker has said anything.
+    pub fn new() -> Self {
+        Self {
+            clock: RwSignal::new(None),
+            layers: RwSignal::default(),
+            verdict: RwSignal::default(),
+            verdicts: RwSignal::default(),
+            keys: RwSignal::default(),
+            files: RwSignal::default(),
+            file: RwSignal::default(),
+            config: RwSignal::default(),
+            info: RwSignal::default(),
+            timeline: RwSignal::default(),
+            prompt: RwSignal::new("$ ".into()),
+            progress: RwSignal::new(Progress::Idle),
+            running_ms: RwSignal::default(),
+            playing: RwSignal::default(),
+            speed: RwSignal::new(10.0),
+            output: StoredValue::default(),
+            output_count: RwSignal::default(),
+            completion: RwSignal::default(),
+            tab: RwSignal::new(Tab::Keys),
+            keys_wanted: RwSignal::new(KeysRequest {
+                limit: KEYS_PER_PAGE,
+                ..KeysRequest::default()
+            }),
+            file_wanted: RwSignal::new(FilesRequest {
+                len: BYTES_PER_PAGE,
+                ..FilesRequest::default()
+            }),
+            session: RwSignal::default(),
+            undo: RwSignal::default(),
+            failure: RwSignal::default(),
+            announcement: RwSignal::default(),
+            typed: RwSignal::default(),
+        }
+    }
+
+    /// Starts the worker and a first machine, and from then on tells the worker what the page shows.
+    pub fn start(self) {
+        self.connect();
+        self.load(examples::first());
+        Effect::new(move || link::send(ToWorker::Show(self.request())));
+    }
+
+    fn connect(self) {
+        link::start(move |message| self.apply(message));
+    }
+
+    /// Which parts of the machine the open tab needs.
+    fn request(self) -> ViewRequest {
+        let tab = self.tab.get();
+        ViewRequest {
+            keys: (tab == Tab::Keys).then(|| self.keys_wanted.get()),
+            files: (tab == Tab::Files).then(|| self.file_wanted.get()),
+            config: tab == Tab::Configuration,
+            info: tab == Tab::Info,
+            timeline_points: TIMELINE_POINTS,
+        }
+    }
+
+    /// Enters one line, as if typed.
+    pub fn enter(self, line: impl Into<String>) {
+        self.enter_all(vec![line.into()]);
+    }
+
+    /// Enters lines, as if typed one after the other.
+    pub fn enter_all(self, lines: Vec<String>) {
+        self.session
+            .update(|session| session.lines.extend(lines.iter().cloned()));
+        link::send(ToWorker::Enter(lines));
+    }
+
+    /// Puts a session in place of the present one, which can be had again with [`App::take_back`].
+    pub fn open(self, session: Session) {
+        let left = self.session.get_untracked();
+        self.undo.set((!left.lines.is_empty()).then_some(left));
+        self.load(session);
+    }
+
+    /// A fresh machine.
+    pub fn reset(self) {
+        self.open(examples::first());
+    }
+
+    /// Undoes the last [`App::open`], by running the session again that it gave up.
+    pub fn take_back(self) {
+        if let Some(session) = self.undo.get_untracked() {
+            self.undo.set(None);
+            self.load(session);
+        }
+    }
+
+    fn load(self, session: Session) {
+        if self.failure.get_untracked().is_some() {
+            self.failure.set(None);
+            self.connect();
+            link::send(ToWorker::Show(untrack(|| self.request())));
+        }
+        self.verdicts.set(Vec::new());
+        self.verdict.set(None);
+        self.progress.set(Progress::Idle);
+        self.keys_wanted.update(|wanted| {
+            wanted.offset = 0;
+            wanted.filter.clear();
+            wanted.db = 0;
+        });
+        self.file_wanted.update(|wanted| {
+            wanted.path = None;
+            wanted.offset = 0;
+        });
+        link::send(ToWorker::Load {
+            seed: session.seed,
+            lines: session.lines.clone(),
+        });
+        self.session.set(session);
+    }
+
+    /// Gives up what is being carried out.
+    pub fn interrupt(self) {
+        link::send(ToWorker::Interrupt);
+    }
+
+    /// Lets the clock run by itself at the chosen speed, or stops it.
+    pub fn toggle_play(self) {
+        let speed = self.speed.get_untracked();
+        let wanted = self.playing.get_untracked().is_none().then_some(speed);
+        link::send(ToWorker::Play(wanted));
+    }
+
+    /// Chooses the speed.
+    pub fn set_speed(self, speed: f64) {
+        self.speed.set(speed);
+        if self.playing.get_untracked().is_some() {
+            link::send(ToWorker::Play(Some(speed)));
+        }
+    }
+
+    /// Opens the files tab at this file, from this byte on.
+    pub fn show_file(self, path: String, offset: u64) {
+        self.file_wanted.update(|wanted| {
+            wanted.path = Some(path);
+            wanted.offset = offset;
+        });
+        self.tab.set(Tab::Files);
+    }
+
+    /// Hands text to the terminal, or clears it.
+    pub fn write(self, output: impl IntoIterator<Item = Option<Span>>) {
+        self.output.update_value(|waiting| waiting.extend(output));
+        self.output_count.update(|count| *count += 1);
+    }
+
+    fn apply(self, message: FromWorker) {
+        match message {
+            FromWorker::Ready => {}
+            FromWorker::Completed { id, completion } => self.completion.set((id, completion)),
+            FromWorker::Failed(reason) => {
+                self.progress.set(Progress::Idle);
+                self.playing.set(None);
+                self.failure.set(Some(reason));
+            }
+            FromWorker::Update(update) => self.update(*update),
+        }
+    }
+
+    fn update(self, update: Update) {
+        if update.fresh {
+            self.write([None]);
+            self.write(examples::welcome().map(Some));
+        }
+        if !update.spans.is_empty() {
+            self.write(update.spans.into_iter().map(Some));
+        }
+        if !update.entered.is_empty() {
+            self.session
+                .update(|session| session.lines.extend(update.entered));
+        }
+        set(self.prompt, update.prompt);
+        set(self.progress, update.progress);
+        set(self.running_ms, update.running_ms);
+        set(self.playing, update.playing);
+        if let Some(view) = update.view {
+            self.show(view);
+        }
+    }
+
+    fn show(self, view: View) {
+        if view.verdict != self.verdict.get_untracked() {
+            if let Some(verdict) = &view.verdict {
+                self.announcement.set(crate::components::verdict::sentence(verdict));
+                self.verdicts.update(|all| match all.last_mut() {
+                    Some(last) if last.crashed_at_us == verdict.crashed_at_us => {
+                        *last = verdict.clone();
+                    }
+                    _ => all.push(verdict.clone()),
+                });
+            }
+            self.verdict.set(view.verdict);
+        }
+        set(self.clock, Some(view.clock));
+        set(self.layers, view.layers);
+        set(self.timeline, view.timeline);
+        // A tab that is not asked for keeps what it showed, so that it is not empty when it opens again.
+        if view.keys.is_some() {
+            set(self.keys, view.keys);
+        }
+        if view.files.is_some() {
+            set(self.files, view.files);
+            set(self.file, view.file);
+        }
+        if view.config.is_some() {
+            set(self.config, view.config);
+        }
+        if self.tab.get_untracked() == Tab::Info {
+            set(self.info, view.info);
+        }
+    }
+}
+
+/// Sets a signal only if that changes it, so that nothing is drawn again for nothing.
+fn set<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+    if signal.with_untracked(|present| *present != value) {
+        signal.set(value);
+    }
+}
+
+/// The state, from inside a component.
+pub fn use_app() -> App {
+    expect_context::<App>()
+}

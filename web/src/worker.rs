@@ -1,0 +1,322 @@
+//! The worker: owns the machine, runs it in short slices, and tells the page what happened.
+//!
+//! Between two slices it goes back to its message queue, so that an interrupt is heard within a slice. While nothing runs
+//! it has no timer at all.
+
+use std::{cell::RefCell, rc::Rc};
+
+use lastsave_scenario::{Progress, Shell, Span, Style, ViewRequest};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
+
+use crate::protocol::{FromWorker, ToWorker, Update};
+
+/// How long a slice may take, in milliseconds of real time.
+const SLICE_MS: f64 = 10.0;
+/// The least time between two updates while something runs.
+const UPDATE_MS: f64 = 66.0;
+/// The least time between two steps of the clock while it plays.
+const PLAY_STEP_MS: f64 = 50.0;
+/// A view may take at most this part of the time: the next one waits this many times its cost.
+const VIEW_COST_FACTOR: f64 = 9.0;
+
+/// The clock running by itself.
+struct Play {
+    /// Simulated time per real time.
+    speed: f64,
+    /// When the last step was taken, in real milliseconds.
+    stepped_at_ms: f64,
+    /// Simulated milliseconds played so far.
+    played_ms: u64,
+}
+
+/// The worker's state.
+struct Worker {
+    scope: DedicatedWorkerGlobalScope,
+    /// Posting here brings the next slice, behind the messages already waiting.
+    next_slice: MessagePort,
+    shell: Shell,
+    shown: ViewRequest,
+    slice_events: u64,
+    slice_waiting: bool,
+    running_since_ms: Option<f64>,
+    sent_at_ms: f64,
+    view_due_at_ms: f64,
+    fresh: bool,
+    spans: Vec<Span>,
+    entered: Vec<String>,
+    progress: Progress,
+    play: Option<Play>,
+    /// Steps of the playing clock whose echo is still to come, and is not for the page.
+    hidden_steps: u32,
+    timer: Option<Closure<dyn FnMut()>>,
+}
+
+/// Starts the worker.
+pub fn start(scope: DedicatedWorkerGlobalScope) {
+    report_panics(scope.clone());
+    let channel = MessageChannel::new().expect("message channels exist in every worker");
+    let worker = Rc::new(RefCell::new(Worker {
+        scope: scope.clone(),
+        next_slice: channel.port2(),
+        shell: Shell::new(0),
+        shown: ViewRequest::default(),
+        slice_events: 2_000,
+        slice_waiting: false,
+        running_since_ms: None,
+        sent_at_ms: 0.0,
+        view_due_at_ms: 0.0,
+        fresh: false,
+        spans: Vec::new(),
+        entered: Vec::new(),
+        progress: Progress::Idle,
+        play: None,
+        hidden_steps: 0,
+        timer: None,
+    }));
+
+    let sliced = Rc::clone(&worker);
+    let on_slice = Closure::<dyn FnMut()>::new(move || {
+        sliced.borrow_mut().slice_waiting = false;
+        run_slice(&sliced);
+    });
+    channel
+        .port1()
+        .set_onmessage(Some(on_slice.as_ref().unchecked_ref()));
+    on_slice.forget();
+
+    let told = Rc::clone(&worker);
+    let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+        if let Ok(message) = serde_wasm_bindgen::from_value(event.data()) {
+            handle_message(&told, message);
+        }
+    });
+    scope.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+    on_message.forget();
+
+    worker.borrow().send(&FromWorker::Ready);
+}
+
+/// Makes a panic reach the page, where a person can read it.
+fn report_panics(scope: DedicatedWorkerGlobalScope) {
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Ok(message) = serde_wasm_bindgen::to_value(&FromWorker::Failed(panic.to_string())) {
+            // Nobody is left to tell if the page is gone.
+            let _ = scope.post_message(&message);
+        }
+        console_error_panic_hook::hook(panic);
+    }));
+}
+
+fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
+    match message {
+        ToWorker::Load { seed, lines } => {
+            let mut state = worker.borrow_mut();
+            state.shell = Shell::new(seed);
+            state.play = None;
+            state.hidden_steps = 0;
+            state.spans.clear();
+            state.fresh = true;
+            state.view_due_at_ms = 0.0;
+            for line in &lines {
+                state.shell.enter(line);
+            }
+        }
+        ToWorker::Enter(lines) => {
+            let mut state = worker.borrow_mut();
+            state.write_played();
+            for line in &lines {
+                state.shell.enter(line);
+            }
+        }
+        ToWorker::Interrupt => {
+            let mut state = worker.borrow_mut();
+            state.write_played();
+            state.play = None;
+            state.shell.interrupt();
+        }
+        ToWorker::Complete { id, line } => {
+            let state = worker.borrow();
+            let completion = state.shell.complete(&line);
+            state.send(&FromWorker::Completed { id, completion });
+            return;
+        }
+        ToWorker::Show(request) => {
+            let mut state = worker.borrow_mut();
+            if state.shown == request {
+                return;
+            }
+            state.shown = request;
+            state.view_due_at_ms = 0.0;
+        }
+        ToWorker::Play(Some(speed)) => {
+            let mut state = worker.borrow_mut();
+            let stepped_at_ms = state.now_ms();
+            match &mut state.play {
+                Some(play) => play.speed = speed,
+                None => {
+                    state.play = Some(Play {
+                        speed,
+                        stepped_at_ms,
+                        played_ms: 0,
+                    });
+                }
+            }
+        }
+        ToWorker::Play(None) => {
+            let mut state = worker.borrow_mut();
+            state.write_played();
+            state.play = None;
+        }
+    }
+    run_slice(worker);
+}
+
+/// Runs the machine for a moment, tells the page if it is time to, and arranges for what comes next.
+fn run_slice(worker: &Rc<RefCell<Worker>>) {
+    let mut state = worker.borrow_mut();
+    state.step_clock();
+    let began_ms = state.now_ms();
+    let events = state.slice_events;
+    state.progress = state.shell.run(events);
+    let now_ms = state.now_ms();
+    let output = state.shell.take_output();
+    state.collect(output);
+
+    if matches!(state.progress, Progress::Idle) {
+        state.running_since_ms = None;
+        state.update(true);
+        if state.play.is_some() {
+            schedule_step(worker, &mut state);
+        }
+        return;
+    }
+    state.adapt(now_ms - began_ms);
+    state.running_since_ms.get_or_insert(began_ms);
+    if now_ms - state.sent_at_ms >= UPDATE_MS {
+        state.update(false);
+    }
+    if !state.slice_waiting {
+        state.slice_waiting = true;
+        // A port that cannot be posted to belongs to a worker that is being closed.
+        let _ = state.next_slice.post_message(&JsValue::NULL);
+    }
+}
+
+/// Comes back after a pause to move the playing clock on.
+fn schedule_step(worker: &Rc<RefCell<Worker>>, state: &mut Worker) {
+    if state.timer.is_some() {
+        return;
+    }
+    let stepped = Rc::clone(worker);
+    let timer = Closure::once(move || {
+        let done = stepped.borrow_mut().timer.take();
+        run_slice(&stepped);
+        drop(done);
+    });
+    let started = state
+        .scope
+        .set_timeout_with_callback_and_timeout_and_arguments_0(
+            timer.as_ref().unchecked_ref(),
+            PLAY_STEP_MS as i32,
+        );
+    if started.is_ok() {
+        state.timer = Some(timer);
+    }
+}
+
+impl Worker {
+    fn now_ms(&self) -> f64 {
+        self.scope.performance().map_or(0.0, |clock| clock.now())
+    }
+
+    fn send(&self, message: &FromWorker) {
+        if let Ok(value) = serde_wasm_bindgen::to_value(message) {
+            // Nobody is left to tell if the page is gone.
+            let _ = self.scope.post_message(&value);
+        }
+    }
+
+    /// Sizes the next slice so that it takes about as long as it may.
+    fn adapt(&mut self, took_ms: f64) {
+        let factor = (SLICE_MS / took_ms.max(0.05)).clamp(0.25, 2.0);
+        self.slice_events = ((self.slice_events as f64 * factor) as u64).clamp(50, 2_000_000);
+    }
+
+    /// While the clock plays and the machine waits, moves simulated time on by what has passed in real time.
+    fn step_clock(&mut self) {
+        let now_ms = self.now_ms();
+        if !matches!(self.progress, Progress::Idle) {
+            return;
+        }
+        let Some(play) = &mut self.play else { return };
+        let step_ms = ((now_ms - play.stepped_at_ms).min(4.0 * PLAY_STEP_MS) * play.speed) as u64;
+        if step_ms > 0 {
+            play.stepped_at_ms = now_ms;
+            play.played_ms += step_ms;
+            self.hidden_steps += 1;
+            self.shell.enter(&format!("advance {step_ms}ms"));
+        }
+    }
+
+    /// Writes the time played so far as the one line that does the same.
+    fn write_played(&mut self) {
+        let Some(play) = &mut self.play else { return };
+        let played_ms = std::mem::take(&mut play.played_ms);
+        if played_ms == 0 {
+            return;
+        }
+        let line = format!("advance {played_ms}ms");
+        self.spans.push(Span {
+            style: Style::Prompt,
+            text: self.shell.prompt(),
+        });
+        self.spans.push(Span {
+            style: Style::Input,
+            text: format!("{line}\n"),
+        });
+        self.entered.push(line);
+    }
+
+    /// Keeps output for the next update. The steps of the playing clock are not echoed one by one.
+    fn collect(&mut self, output: Vec<Span>) {
+        let mut output = output.into_iter().peekable();
+        while let Some(span) = output.next() {
+            let is_step = self.hidden_steps > 0
+                && span.style == Style::Prompt
+                && output.peek().is_some_and(|next| {
+                    next.style == Style::Input && next.text.starts_with("advance ")
+                });
+            if is_step {
+                output.next();
+                self.hidden_steps -= 1;
+            } else {
+                self.spans.push(span);
+            }
+        }
+    }
+
+    /// Sends an update, with a view if one is due or must be.
+    fn update(&mut self, complete: bool) {
+        let now_ms = self.now_ms();
+        let playing = self.play.as_ref().map(|play| play.speed);
+        let view = (now_ms >= self.view_due_at_ms || (complete && playing.is_none()))
+            .then(|| self.shell.view(&self.shown));
+        if view.is_some() {
+            let cost_ms = self.now_ms() - now_ms;
+            self.view_due_at_ms = now_ms + cost_ms * VIEW_COST_FACTOR;
+        }
+        self.sent_at_ms = now_ms;
+        let update = Update {
+            fresh: std::mem::take(&mut self.fresh),
+            spans: std::mem::take(&mut self.spans),
+            prompt: self.shell.prompt(),
+            progress: self.progress.clone(),
+            running_ms: self.running_since_ms.map_or(0.0, |since| now_ms - since),
+            playing,
+            entered: std::mem::take(&mut self.entered),
+            view,
+        };
+        self.send(&FromWorker::Update(Box::new(update)));
+    }
+}
