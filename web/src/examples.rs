@@ -5,7 +5,7 @@ use lastsave_scenario::{Span, Style};
 use crate::session::Session;
 
 /// One entry of the examples menu.
-pub struct Example {
+pub(crate) struct Example {
     /// Its title.
     pub title: &'static str,
     /// What to expect, in a sentence.
@@ -15,20 +15,24 @@ pub struct Example {
 }
 
 /// The night that the page suggests first.
-pub const AS_TOLD: usize = 0;
+pub(crate) const AS_TOLD: usize = 0;
 
 /// The examples menu: the article's nights first, then the basics.
-pub static EXAMPLES: &[Example] = &[];
+pub(crate) static EXAMPLES: &[Example] = &[];
 
 impl Example {
     /// The example as a session.
-    pub fn session(&self) -> Session {
-        Session { title: self.title.into(), seed: 1, lines: self.text.lines().map(str::to_owned).collect() }
+    pub(crate) fn session(&self) -> Session {
+        Session {
+            title: self.title.into(),
+            seed: 1,
+            lines: self.text.lines().map(str::to_owned).collect(),
+        }
     }
 }
 
 /// What a visitor finds: a server with the default configuration, ready for commands.
-pub fn first() -> Session {
+pub(crate) fn first() -> Session {
     Session {
         title: "A fresh machine".into(),
         seed: 1,
@@ -37,7 +41,7 @@ pub fn first() -> Session {
 }
 
 /// The first lines of the terminal, which say what this is.
-pub fn welcome() -> [Span; 3] {
+pub(crate) fn welcome() -> [Span; 3] {
     let line = |text: &str| Span {
         style: Style::Dim,
         text: format!("{text}\n"),

@@ -1,7 +1,7 @@
 //! Numbers, sizes and times as the page writes them.
 
 /// `564000` as `564,000`.
-pub fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -14,17 +14,25 @@ pub fn count(value: u64) -> String {
 }
 
 /// `1` as `1 write`, `2` as `2 writes`.
-pub fn writes(value: u64) -> String {
-    format!("{} {}", count(value), if value == 1 { "write" } else { "writes" })
+pub(crate) fn writes(value: u64) -> String {
+    format!(
+        "{} {}",
+        count(value),
+        if value == 1 { "write" } else { "writes" }
+    )
 }
 
 /// `1` as `1 key`, `2` as `2 keys`.
-pub fn keys(value: u64) -> String {
-    format!("{} {}", count(value), if value == 1 { "key" } else { "keys" })
+pub(crate) fn keys(value: u64) -> String {
+    format!(
+        "{} {}",
+        count(value),
+        if value == 1 { "key" } else { "keys" }
+    )
 }
 
 /// A number of bytes with three significant digits: `48.1 MB`. Powers of 1024, as Redis counts them.
-pub fn bytes(value: u64) -> String {
+pub(crate) fn bytes(value: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
     let mut scaled = value as f64;
     let mut unit = 0;
@@ -44,7 +52,7 @@ pub fn bytes(value: u64) -> String {
 }
 
 /// A time span in its two largest units: `47 min 0 s`, `0.82 s`, `12 ms`.
-pub fn duration_us(value: u64) -> String {
+pub(crate) fn duration_us(value: u64) -> String {
     let ms = value / 1_000;
     if value == 0 {
         return "0 s".into();
@@ -68,13 +76,13 @@ pub fn duration_us(value: u64) -> String {
 }
 
 /// The time of day, UTC, to the millisecond: `03:16:59.982`.
-pub fn time_of_day(at_us: u64) -> String {
+pub(crate) fn time_of_day(at_us: u64) -> String {
     let ms = at_us / 1_000 % 86_400_000;
     format!("{}.{:03}", clock(ms / 1_000), ms % 1_000)
 }
 
 /// The time of day, UTC, to the second: `03:16:59`.
-pub fn time_of_day_short(at_us: u64) -> String {
+pub(crate) fn time_of_day_short(at_us: u64) -> String {
     clock(at_us / 1_000_000 % 86_400)
 }
 
@@ -88,7 +96,7 @@ fn clock(second_of_day: u64) -> String {
 }
 
 /// The date, UTC: `22 Nov 2026`.
-pub fn date(at_us: u64) -> String {
+pub(crate) fn date(at_us: u64) -> String {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
@@ -106,24 +114,12 @@ pub fn date(at_us: u64) -> String {
     format!("{day} {} {year}", MONTHS[month as usize])
 }
 
-/// A share of a whole in percent, never rounded to 0 or 100 unless it is.
-pub fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 {
-        return "0 %".into();
-    }
-    let share = part as f64 / whole as f64 * 100.0;
-    match share {
-        _ if part == 0 => "0 %".into(),
-        _ if part == whole => "100 %".into(),
-        s if s < 0.1 => "< 0.1 %".into(),
-        s if s > 99.9 => "> 99.9 %".into(),
-        s => format!("{s:.1} %"),
-    }
-}
-
 /// The last part of a path.
-pub fn base_name(path: &str) -> &str {
-    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
+pub(crate) fn base_name(path: &str) -> &str {
+    path.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -164,14 +160,6 @@ mod tests {
         assert_eq!(date(night_us), "22 Nov 2026");
         assert_eq!(date(0), "1 Jan 1970");
         assert_eq!(date(951_782_400_000_000), "29 Feb 2000");
-    }
-
-    #[test]
-    fn a_small_share_is_not_none() {
-        assert_eq!(percent(1, 564_000), "< 0.1 %");
-        assert_eq!(percent(563_999, 564_000), "> 99.9 %");
-        assert_eq!(percent(1, 3), "33.3 %");
-        assert_eq!(percent(0, 0), "0 %");
     }
 
     #[test]

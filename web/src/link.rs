@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// Starts a worker, in place of the one there may be. `on_message` hears everything it says but [`FromWorker::Ready`].
-pub fn start(on_message: impl Fn(FromWorker) + 'static) {
+pub(crate) fn start(on_message: impl Fn(FromWorker) + 'static) {
     stop();
     let options = WorkerOptions::new();
     options.set_type(WorkerType::Module);
@@ -56,7 +56,7 @@ pub fn start(on_message: impl Fn(FromWorker) + 'static) {
 }
 
 /// Ends the worker. What it was doing is lost.
-pub fn stop() {
+pub(crate) fn stop() {
     LINK.with_borrow_mut(|link| {
         if let Some(worker) = link.worker.take() {
             worker.terminate();
@@ -67,7 +67,7 @@ pub fn stop() {
 }
 
 /// Says something to the worker; it waits until the worker listens.
-pub fn send(message: ToWorker) {
+pub(crate) fn send(message: ToWorker) {
     LINK.with_borrow_mut(|link| match &link.worker {
         Some(worker) if link.ready => post(worker, &message),
         _ => link.waiting.push(message),

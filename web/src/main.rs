@@ -1,5 +1,10 @@
 //! The page, and the worker beside it that owns the engine. Both are this one program: it looks where it was started.
 
+#![expect(
+    unreachable_pub,
+    reason = "Leptos makes the properties of a component public"
+)]
+
 mod components;
 mod examples;
 mod format;

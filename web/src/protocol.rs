@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// From the page to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum ToWorker {
+pub(crate) enum ToWorker {
     /// Puts a fresh machine in place of the one there is, and enters these lines.
     Load {
         /// The seed of everything random on it.
@@ -32,7 +32,7 @@ pub enum ToWorker {
 
 /// From the worker to the page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum FromWorker {
+pub(crate) enum FromWorker {
     /// The worker listens. Sent once, first.
     Ready,
     /// Something happened. At most about fifteen a second.
@@ -50,7 +50,7 @@ pub enum FromWorker {
 
 /// The state of the terminal and of the machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Update {
+pub(crate) struct Update {
     /// Whether the machine is a fresh one: everything written before belongs to another.
     pub fresh: bool,
     /// What the terminal wrote since the last update.

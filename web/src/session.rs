@@ -2,7 +2,7 @@
 
 /// A machine's seed and everything entered on it: enough to have it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Session {
+pub(crate) struct Session {
     /// What it is called in the header.
     pub title: String,
     /// The seed of everything random.
@@ -13,7 +13,7 @@ pub struct Session {
 
 impl Session {
     /// The session as a scenario file.
-    pub fn to_scenario(&self) -> String {
+    pub(crate) fn to_scenario(&self) -> String {
         let mut text = format!(
             "# lastsave scenario 1\n# {}\nseed {}\n\n",
             self.title, self.seed
@@ -27,7 +27,7 @@ impl Session {
 }
 
 /// The lines that write a text to a file, as one types them.
-pub fn heredoc(path: &str, text: &str) -> Vec<String> {
+pub(crate) fn heredoc(path: &str, text: &str) -> Vec<String> {
     let mut lines = vec![format!("cat > {path} <<'EOF'")];
     lines.extend(text.lines().map(str::to_owned));
     lines.push("EOF".into());
@@ -35,7 +35,7 @@ pub fn heredoc(path: &str, text: &str) -> Vec<String> {
 }
 
 /// The file written last by a heredoc, and its text.
-pub fn last_heredoc(lines: &[String]) -> Option<(String, String)> {
+pub(crate) fn last_heredoc(lines: &[String]) -> Option<(String, String)> {
     let opening = |line: &String| line.starts_with("cat >") && line.contains("<<");
     let at = lines.iter().rposition(opening)?;
     let (target, end) = lines[at]["cat >".len()..].split_once("<<")?;
@@ -69,7 +69,7 @@ fn trailing_comment(line: &str) -> Option<usize> {
 }
 
 /// The numbers of the lines, from 1, that have a comment behind their directive.
-pub fn trailing_comments(text: &str) -> Vec<usize> {
+pub(crate) fn trailing_comments(text: &str) -> Vec<usize> {
     text.lines()
         .zip(1..)
         .filter_map(|(line, number)| trailing_comment(line).map(|_| number))
@@ -77,7 +77,7 @@ pub fn trailing_comments(text: &str) -> Vec<usize> {
 }
 
 /// The text without the comments that stand behind directives.
-pub fn strip_trailing_comments(text: &str) -> String {
+pub(crate) fn strip_trailing_comments(text: &str) -> String {
     let lines: Vec<_> = text
         .lines()
         .map(|line| trailing_comment(line).map_or(line, |at| line[..at].trim_end()))
@@ -86,7 +86,7 @@ pub fn strip_trailing_comments(text: &str) -> String {
 }
 
 /// Whether a pasted text is a configuration rather than commands: most of its lines set a parameter.
-pub fn looks_like_configuration(text: &str) -> bool {
+pub(crate) fn looks_like_configuration(text: &str) -> bool {
     const PARAMETERS: [&str; 22] = [
         "save",
         "appendonly",
@@ -127,7 +127,8 @@ pub fn looks_like_configuration(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const PRINTED: &str = "# safe\nsave 900 1     # every 15 minutes\nappendfilename \"a # b.aof\"\nappendonly yes";
+    const PRINTED: &str =
+        "# safe\nsave 900 1     # every 15 minutes\nappendfilename \"a # b.aof\"\nappendonly yes";
 
     #[test]
     fn trailing_comments_are_found_and_stripped() {

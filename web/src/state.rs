@@ -8,20 +8,20 @@ use leptos::prelude::*;
 
 use crate::{
     examples, link,
-    protocol::{FromWorker, ToWorker, Update},
+    protocol::{self, FromWorker, ToWorker},
     session::Session,
 };
 
 /// How many keys a page of the keys tab has.
-pub const KEYS_PER_PAGE: usize = 50;
+pub(crate) const KEYS_PER_PAGE: usize = 50;
 /// How many bytes the files tab shows at once.
-pub const BYTES_PER_PAGE: usize = 1024;
+pub(crate) const BYTES_PER_PAGE: usize = 1024;
 /// How many points the timeline's curve has at most.
 const TIMELINE_POINTS: usize = 600;
 
 /// The tabs of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tab {
+pub(crate) enum Tab {
     /// The keys in memory.
     Keys,
     /// The files and their bytes.
@@ -36,7 +36,7 @@ pub enum Tab {
 
 /// Everything the components share. It is a handful of handles, and copied freely.
 #[derive(Clone, Copy)]
-pub struct App {
+pub(crate) struct App {
     /// The clock, once the worker has told it.
     pub clock: RwSignal<Option<ClockView>>,
     /// The four layers.
@@ -93,7 +93,7 @@ pub struct App {
 
 impl App {
     /// The state before the worker has said anything.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             clock: RwSignal::new(None),
             layers: RwSignal::default(),
@@ -131,7 +131,7 @@ impl App {
     }
 
     /// Starts the worker and a first machine, and from then on tells the worker what the page shows.
-    pub fn start(self) {
+    pub(crate) fn start(self) {
         self.connect();
         self.load(examples::first());
         Effect::new(move || link::send(ToWorker::Show(self.request())));
@@ -154,31 +154,31 @@ impl App {
     }
 
     /// Enters one line, as if typed.
-    pub fn enter(self, line: impl Into<String>) {
+    pub(crate) fn enter(self, line: impl Into<String>) {
         self.enter_all(vec![line.into()]);
     }
 
     /// Enters lines, as if typed one after the other.
-    pub fn enter_all(self, lines: Vec<String>) {
+    pub(crate) fn enter_all(self, lines: Vec<String>) {
         self.session
             .update(|session| session.lines.extend(lines.iter().cloned()));
         link::send(ToWorker::Enter(lines));
     }
 
     /// Puts a session in place of the present one, which can be had again with [`App::take_back`].
-    pub fn open(self, session: Session) {
+    pub(crate) fn open(self, session: Session) {
         let left = self.session.get_untracked();
         self.undo.set((!left.lines.is_empty()).then_some(left));
         self.load(session);
     }
 
     /// A fresh machine.
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         self.open(examples::first());
     }
 
     /// Undoes the last [`App::open`], by running the session again that it gave up.
-    pub fn take_back(self) {
+    pub(crate) fn take_back(self) {
         if let Some(session) = self.undo.get_untracked() {
             self.undo.set(None);
             self.load(session);
@@ -211,19 +211,19 @@ impl App {
     }
 
     /// Gives up what is being carried out.
-    pub fn interrupt(self) {
+    pub(crate) fn interrupt(self) {
         link::send(ToWorker::Interrupt);
     }
 
     /// Lets the clock run by itself at the chosen speed, or stops it.
-    pub fn toggle_play(self) {
+    pub(crate) fn toggle_play(self) {
         let speed = self.speed.get_untracked();
         let wanted = self.playing.get_untracked().is_none().then_some(speed);
         link::send(ToWorker::Play(wanted));
     }
 
     /// Chooses the speed.
-    pub fn set_speed(self, speed: f64) {
+    pub(crate) fn set_speed(self, speed: f64) {
         self.speed.set(speed);
         if self.playing.get_untracked().is_some() {
             link::send(ToWorker::Play(Some(speed)));
@@ -231,7 +231,7 @@ impl App {
     }
 
     /// Opens the files tab at this file, from this byte on.
-    pub fn show_file(self, path: String, offset: u64) {
+    pub(crate) fn show_file(self, path: String, offset: u64) {
         self.file_wanted.update(|wanted| {
             wanted.path = Some(path);
             wanted.offset = offset;
@@ -240,7 +240,7 @@ impl App {
     }
 
     /// Hands text to the terminal, or clears it.
-    pub fn write(self, output: impl IntoIterator<Item = Option<Span>>) {
+    pub(crate) fn write(self, output: impl IntoIterator<Item = Option<Span>>) {
         self.output.update_value(|waiting| waiting.extend(output));
         self.output_count.update(|count| *count += 1);
     }
@@ -254,11 +254,11 @@ impl App {
                 self.playing.set(None);
                 self.failure.set(Some(reason));
             }
-            FromWorker::Update(update) => self.update(*update),
+            FromWorker::Update(update) => self.take_in(*update),
         }
     }
 
-    fn update(self, update: Update) {
+    fn take_in(self, update: protocol::Update) {
         if update.fresh {
             self.write([None]);
             self.write(examples::welcome().map(Some));
@@ -282,7 +282,8 @@ impl App {
     fn show(self, view: View) {
         if view.verdict != self.verdict.get_untracked() {
             if let Some(verdict) = &view.verdict {
-                self.announcement.set(crate::components::verdict::sentence(verdict));
+                self.announcement
+                    .set(crate::components::verdict::sentence(verdict));
                 self.verdicts.update(|all| match all.last_mut() {
                     Some(last) if last.crashed_at_us == verdict.crashed_at_us => {
                         *last = verdict.clone();
@@ -320,6 +321,6 @@ fn set<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
 }
 
 /// The state, from inside a component.
-pub fn use_app() -> App {
+pub(crate) fn use_app() -> App {
     expect_context::<App>()
 }

@@ -53,7 +53,7 @@ struct Worker {
 }
 
 /// Starts the worker.
-pub fn start(scope: DedicatedWorkerGlobalScope) {
+pub(crate) fn start(scope: DedicatedWorkerGlobalScope) {
     report_panics(scope.clone());
     let channel = MessageChannel::new().expect("message channels exist in every worker");
     let worker = Rc::new(RefCell::new(Worker {

@@ -13,7 +13,7 @@ const STEPS: [(&str, &str); 4] = [
 const SPEEDS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
 
 #[component]
-pub fn Clock() -> impl IntoView {
+pub(crate) fn Clock() -> impl IntoView {
     let app = use_app();
     let now_us = Memo::new(move |_| app.clock.with(|clock| clock.as_ref().map(|c| c.now_us)));
     let elapsed = Memo::new(move |_| {
@@ -24,9 +24,9 @@ pub fn Clock() -> impl IntoView {
     });
     let server = Memo::new(move |_| {
         app.clock.with(|clock| {
-            clock.as_ref().map(|clock| {
-                clock.server.clone().unwrap_or_else(|| "no server".into())
-            })
+            clock
+                .as_ref()
+                .map(|clock| clock.server.clone().unwrap_or_else(|| "no server".into()))
         })
     });
     let workload = Memo::new(move |_| {

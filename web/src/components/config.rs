@@ -39,7 +39,7 @@ rdb-save-incremental-fsync yes  # Prevents large write stalls
 ";
 
 #[component]
-pub fn Configuration() -> impl IntoView {
+pub(crate) fn Configuration() -> impl IntoView {
     let app = use_app();
     let filter = RwSignal::new(String::new());
     let only_changed = RwSignal::new(false);
@@ -179,7 +179,11 @@ fn Parameter(begins: Option<String>, row: ConfigRow) -> impl IntoView {
         }
         .into_any()
     };
-    let default = if row.default.is_empty() { "\"\"".into() } else { row.default.clone() };
+    let default = if row.default.is_empty() {
+        "\"\"".into()
+    } else {
+        row.default.clone()
+    };
     let note = if row.mutable {
         None
     } else {

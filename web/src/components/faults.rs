@@ -31,7 +31,7 @@ const LASTING: [Lasting; 2] = [
 ];
 
 /// Starts the server as it was started last.
-pub fn restart(app: App) {
+pub(crate) fn restart(app: App) {
     let line = app.session.with_untracked(|session| {
         let start = |line: &&String| line.trim_start().starts_with("redis-server");
         session.lines.iter().rfind(start).cloned()
@@ -40,7 +40,7 @@ pub fn restart(app: App) {
 }
 
 #[component]
-pub fn Faults() -> impl IntoView {
+pub(crate) fn Faults() -> impl IntoView {
     let app = use_app();
     let up = Memo::new(move |_| {
         app.clock
@@ -49,9 +49,9 @@ pub fn Faults() -> impl IntoView {
     let lasting = LASTING.iter().map(|fault| {
         let in_force = Memo::new(move |_| {
             app.clock.with(|clock| {
-                clock.as_ref().is_some_and(|clock| {
-                    clock.faults.iter().any(|words| words.trim() == fault.set)
-                })
+                clock
+                    .as_ref()
+                    .is_some_and(|clock| clock.faults.iter().any(|words| words.trim() == fault.set))
             })
         });
         view! {

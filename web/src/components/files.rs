@@ -7,7 +7,7 @@ use super::hex::Bytes;
 use crate::{format, state::use_app};
 
 #[component]
-pub fn Files() -> impl IntoView {
+pub(crate) fn Files() -> impl IntoView {
     let app = use_app();
     let rows = Memo::new(move |_| app.files.get().unwrap_or_default());
     // With nothing chosen, the file that says most is: the log, else a snapshot, else any.

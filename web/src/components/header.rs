@@ -6,7 +6,7 @@ use super::help;
 use crate::{examples::EXAMPLES, state::use_app};
 
 #[component]
-pub fn Header() -> impl IntoView {
+pub(crate) fn Header() -> impl IntoView {
     let app = use_app();
     let popover = NodeRef::<html::Div>::new();
     let hide = move || {

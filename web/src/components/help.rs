@@ -6,7 +6,10 @@ use wasm_bindgen::JsCast;
 const KEYS: [(&str, &str); 10] = [
     ("↑ ↓", "lines entered before"),
     ("Ctrl+R", "search them backwards"),
-    ("Tab", "complete; again for the next candidate. Esc, then Tab, leaves the line"),
+    (
+        "Tab",
+        "complete; again for the next candidate. Esc, then Tab, leaves the line",
+    ),
     ("Ctrl+C", "stop what runs, or clear the line"),
     ("Ctrl+L", "clear the screen"),
     ("Ctrl+A  Ctrl+E", "begin and end of the line"),
@@ -17,19 +20,34 @@ const KEYS: [(&str, &str); 10] = [
 ];
 
 const WORDS: [(&str, &str); 9] = [
-    ("SET cart:1 books", "any Redis command, bare or behind redis-cli"),
+    (
+        "SET cart:1 books",
+        "any Redis command, bare or behind redis-cli",
+    ),
     ("redis-server redis.conf --appendonly yes", "start a server"),
     ("advance 47m", "let simulated time pass"),
-    ("workload sessions rate=200 keys=50000", "write on and on, 200 times a second"),
-    ("kill -9 $(pgrep redis-server)", "kill the process; the page cache survives"),
+    (
+        "workload sessions rate=200 keys=50000",
+        "write on and on, 200 times a second",
+    ),
+    (
+        "kill -9 $(pgrep redis-server)",
+        "kill the process; the page cache survives",
+    ),
     ("crash power", "cut the power; what was not synced is gone"),
     ("cat > redis.conf <<EOF", "write a file, until a line EOF"),
-    ("ls -lh   cat   xxd   cp   rm", "look at the disk, and change it"),
-    ("redis-check-aof --fix   redis-check-rdb", "check and repair files"),
+    (
+        "ls -lh   cat   xxd   cp   rm",
+        "look at the disk, and change it",
+    ),
+    (
+        "redis-check-aof --fix   redis-check-rdb",
+        "check and repair files",
+    ),
 ];
 
 /// Opens the help.
-pub fn open() {
+pub(crate) fn open() {
     let dialog = document()
         .get_element_by_id("help")
         .and_then(|element| element.dyn_into::<web_sys::HtmlDialogElement>().ok());
@@ -42,7 +60,7 @@ pub fn open() {
 }
 
 #[component]
-pub fn Help() -> impl IntoView {
+pub(crate) fn Help() -> impl IntoView {
     let rows = |all: &'static [(&'static str, &'static str)]| {
         all.iter()
             .map(|(term, meaning)| {

@@ -29,7 +29,11 @@ fn rows(file: &FileView) -> Vec<(u64, Vec<Run>)> {
         // Notes may nest; the one that begins last is the most precise.
         (next.saturating_sub(4)..next).rev().find(fits)
     };
-    let cached = |at: u64| file.unsynced.iter().any(|(start, end)| (*start..*end).contains(&at));
+    let cached = |at: u64| {
+        file.unsynced
+            .iter()
+            .any(|(start, end)| (*start..*end).contains(&at))
+    };
     let mut at = file.offset;
     let mut all = Vec::with_capacity(file.bytes.len() / ROW_BYTES + 1);
     for bytes in file.bytes.chunks(ROW_BYTES) {
@@ -52,7 +56,8 @@ fn rows(file: &FileView) -> Vec<(u64, Vec<Run>)> {
                 // Writing to a string cannot fail.
                 let _ = write!(run.hex, "{byte:02x} ");
                 let printable = byte.is_ascii_graphic() || *byte == b' ';
-                run.text.push(if printable { char::from(*byte) } else { '·' });
+                run.text
+                    .push(if printable { char::from(*byte) } else { '·' });
             }
             at += 1;
         }
@@ -62,7 +67,7 @@ fn rows(file: &FileView) -> Vec<(u64, Vec<Run>)> {
 }
 
 #[component]
-pub fn Bytes() -> impl IntoView {
+pub(crate) fn Bytes() -> impl IntoView {
     let app = use_app();
     let pointed = RwSignal::new(None::<usize>);
     let file = Memo::new(move |_| app.file.get());
@@ -70,7 +75,10 @@ pub fn Bytes() -> impl IntoView {
         file.with(|file| {
             file.as_ref().is_some_and(|file| {
                 file.annotations.is_empty()
-                    && file.bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
+                    && file
+                        .bytes
+                        .iter()
+                        .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
             })
         })
     });
@@ -138,7 +146,10 @@ fn Notes(pointed: RwSignal<Option<usize>>) -> impl IntoView {
     let app = use_app();
     let notes = Memo::new(move |_| {
         app.file
-            .with(|file| file.as_ref().map(|file| (file.annotations.clone(), file.unsynced.clone())))
+            .with(|file| {
+                file.as_ref()
+                    .map(|file| (file.annotations.clone(), file.unsynced.clone()))
+            })
             .unwrap_or_default()
     });
     let note = move |index: usize, note: &Annotation, unsynced: &[(u64, u64)]| {
@@ -185,7 +196,10 @@ fn Notes(pointed: RwSignal<Option<usize>>) -> impl IntoView {
 fn Pager() -> impl IntoView {
     let app = use_app();
     let wanted = app.file_wanted;
-    let len = Memo::new(move |_| app.file.with(|file| file.as_ref().map_or(0, |file| file.len)));
+    let len = Memo::new(move |_| {
+        app.file
+            .with(|file| file.as_ref().map_or(0, |file| file.len))
+    });
     let offset = Memo::new(move |_| wanted.with(|wanted| wanted.offset));
     let unsynced_at = Memo::new(move |_| {
         app.file.with(|file| {
@@ -197,11 +211,21 @@ fn Pager() -> impl IntoView {
     let last_page = move || len.get().saturating_sub(1) / page * page;
     let go = move |to: u64| wanted.update(|wanted| wanted.offset = to);
     let name = move || {
-        wanted.with(|wanted| wanted.path.as_deref().map(|path| format::base_name(path).to_owned()))
+        wanted.with(|wanted| {
+            wanted
+                .path
+                .as_deref()
+                .map(|path| format::base_name(path).to_owned())
+        })
     };
     let range = move || {
         let end = (offset.get() + page).min(len.get());
-        format!("{}–{} of {} bytes", format::count(offset.get()), format::count(end), format::count(len.get()))
+        format!(
+            "{}–{} of {} bytes",
+            format::count(offset.get()),
+            format::count(end),
+            format::count(len.get())
+        )
     };
     view! {
         <div class="bar">
@@ -220,7 +244,7 @@ fn Pager() -> impl IntoView {
                     "Unsynced"
                 </button>
             </Show>
-            <Show when=move || (len.get() > page)>
+            <Show when=move || { len.get() > page }>
                 <button
                     aria-label="First bytes"
                     disabled=move || offset.get() == 0
@@ -237,14 +261,14 @@ fn Pager() -> impl IntoView {
                 </button>
                 <button
                     aria-label="Bytes after"
-                    disabled=move || offset.get() + page >= len.get()
+                    disabled=move || { offset.get() + page >= len.get() }
                     on:click=move |_| go(offset.get_untracked() + page)
                 >
                     "›"
                 </button>
                 <button
                     aria-label="Last bytes"
-                    disabled=move || offset.get() + page >= len.get()
+                    disabled=move || { offset.get() + page >= len.get() }
                     on:click=move |_| go(last_page())
                 >
                     "»"

@@ -29,7 +29,7 @@ fn is_alarming(name: &str, value: &str) -> bool {
 }
 
 #[component]
-pub fn Info() -> impl IntoView {
+pub(crate) fn Info() -> impl IntoView {
     let app = use_app();
     let parts = Memo::new(move |_| app.info.with(|text| text.as_deref().map(sections)));
     view! {

@@ -9,12 +9,15 @@ use crate::{
 };
 
 #[component]
-pub fn Keys() -> impl IntoView {
+pub(crate) fn Keys() -> impl IntoView {
     let app = use_app();
     let wanted = app.keys_wanted;
     let rows = Memo::new(move |_| {
-        app.keys
-            .with(|keys| keys.as_ref().map(|keys| keys.rows.clone()).unwrap_or_default())
+        app.keys.with(|keys| {
+            keys.as_ref()
+                .map(|keys| keys.rows.clone())
+                .unwrap_or_default()
+        })
     });
     let total = Memo::new(move |_| app.keys.with(|keys| keys.as_ref().map_or(0, |k| k.total)));
     let databases = Memo::new(move |_| {
@@ -23,14 +26,18 @@ pub fn Keys() -> impl IntoView {
             all.unwrap_or_default()
         })
     });
-    let several = move || {
-        databases.with(|all| all.iter().any(|(db, _)| *db != wanted.with(|w| w.db)))
-    };
+    let several =
+        move || databases.with(|all| all.iter().any(|(db, _)| *db != wanted.with(|w| w.db)));
     let empty = Memo::new(move |_| rows.with(Vec::is_empty));
     let range = move || {
         let (offset, total) = (wanted.with(|w| w.offset) as u64, total.get());
         let last = (offset + KEYS_PER_PAGE as u64).min(total);
-        format!("{}–{} of {}", format::count(offset + 1), format::count(last), format::count(total))
+        format!(
+            "{}–{} of {}",
+            format::count(offset + 1),
+            format::count(last),
+            format::count(total)
+        )
     };
     let turn = move |forth: bool| {
         wanted.update(|wanted| {
@@ -93,7 +100,7 @@ pub fn Keys() -> impl IntoView {
                 </label>
             </Show>
             <span class="space"></span>
-            <Show when=move || (total.get() > 0)>
+            <Show when=move || { total.get() > 0 }>
                 <span class="data" id="keys-range">
                     {range}
                 </span>

@@ -6,17 +6,20 @@ use leptos::prelude::*;
 use crate::{format, state::use_app};
 
 #[component]
-pub fn Layers() -> impl IntoView {
+pub(crate) fn Layers() -> impl IntoView {
     let app = use_app();
-    let layer = move |read: fn(&LayersView) -> String| {
-        Memo::new(move |_| app.layers.with(read))
-    };
+    let layer = move |read: fn(&LayersView) -> String| Memo::new(move |_| app.layers.with(read));
     let memory = layer(|l| format::keys(l.memory_keys));
     let memory_bytes = layer(|l| format::bytes(l.memory_bytes));
     let buffer = layer(|l| l.aof_buffer_bytes.map_or("off".into(), format::bytes));
     let buffer_note = layer(|l| {
         let on = l.aof_buffer_bytes.is_some();
-        (if on { "written before replies leave" } else { "appendonly no" }).into()
+        (if on {
+            "written before replies leave"
+        } else {
+            "appendonly no"
+        })
+        .into()
     });
     let cached = layer(|l| format::bytes(l.page_cache_bytes));
     let disk = layer(|l| format::bytes(l.disk_bytes));

@@ -15,7 +15,7 @@ mod suggest;
 mod tabs;
 mod terminal;
 mod timeline;
-pub mod verdict;
+pub(crate) mod verdict;
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::JsCast;
@@ -23,7 +23,7 @@ use wasm_bindgen::JsCast;
 use crate::state::{App, use_app};
 
 /// Puts the page where the loading notice was.
-pub fn mount() {
+pub(crate) fn mount() {
     if let Some(boot) = document().get_element_by_id("boot") {
         boot.remove();
     }

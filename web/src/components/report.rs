@@ -5,7 +5,10 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::verdict;
-use crate::{format, state::{App, use_app}};
+use crate::{
+    format,
+    state::{App, use_app},
+};
 
 /// The session in facts: each a name and a value.
 fn facts(app: App) -> Vec<(&'static str, String)> {
@@ -20,7 +23,14 @@ fn facts(app: App) -> Vec<(&'static str, String)> {
         all.extend([
             ("Server", server),
             ("Workload", clock.workload.unwrap_or_else(|| "none".into())),
-            ("Faults in force", if clock.faults.is_empty() { "none".into() } else { clock.faults.join(", ") }),
+            (
+                "Faults in force",
+                if clock.faults.is_empty() {
+                    "none".into()
+                } else {
+                    clock.faults.join(", ")
+                },
+            ),
             ("Simulated", format::duration_us(clock.elapsed_us)),
             ("Commands", format::count(clock.commands)),
             ("Acknowledged writes", format::count(layers.acknowledged)),
@@ -37,13 +47,18 @@ fn text(app: App) -> String {
         text.push_str(&format!("{name}: {value}\n"));
     }
     for crash in app.verdicts.get_untracked() {
-        text.push_str(&format!("\n{}: {}\n{}\n", crash.cause, verdict::sentence(&crash), crash.explanation));
+        text.push_str(&format!(
+            "\n{}: {}\n{}\n",
+            crash.cause,
+            verdict::sentence(&crash),
+            crash.explanation
+        ));
     }
     text
 }
 
 #[component]
-pub fn Report() -> impl IntoView {
+pub(crate) fn Report() -> impl IntoView {
     let app = use_app();
     let copied = RwSignal::new(false);
     let copy = move |_| {

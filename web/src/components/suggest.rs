@@ -42,7 +42,7 @@ fn stage(app: App) -> Stage {
 }
 
 #[component]
-pub fn Suggestions() -> impl IntoView {
+pub(crate) fn Suggestions() -> impl IntoView {
     let app = use_app();
     let stage = Memo::new(move |_| stage(app));
     let line = move |line: &'static str| {

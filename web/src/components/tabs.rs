@@ -15,10 +15,12 @@ const TABS: [(Tab, &str, &str); 5] = [
 ];
 
 #[component]
-pub fn Tabs() -> impl IntoView {
+pub(crate) fn Tabs() -> impl IntoView {
     let app = use_app();
     let on_key = move |event: ev::KeyboardEvent| {
-        let at = TABS.iter().position(|(tab, ..)| *tab == app.tab.get_untracked());
+        let at = TABS
+            .iter()
+            .position(|(tab, ..)| *tab == app.tab.get_untracked());
         let at = at.unwrap_or(0);
         let next = match event.key().as_str() {
             "ArrowRight" => (at + 1) % TABS.len(),

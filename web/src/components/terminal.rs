@@ -11,8 +11,8 @@ use crate::{
 
 mod line;
 
-pub use line::focus_line;
 use line::Line;
+pub(crate) use line::focus_line;
 
 /// How many pieces of output are kept.
 const KEPT_SPANS: u32 = 6_000;
@@ -20,13 +20,16 @@ const KEPT_SPANS: u32 = 6_000;
 const SHOWN_AFTER_MS: f64 = 300.0;
 
 #[component]
-pub fn Terminal() -> impl IntoView {
+pub(crate) fn Terminal() -> impl IntoView {
     let log = NodeRef::<html::Pre>::new();
     let app = use_app();
     Effect::new(move || {
         app.output_count.track();
         if let Some(log) = log.get() {
-            let waiting = app.output.try_update_value(std::mem::take).unwrap_or_default();
+            let waiting = app
+                .output
+                .try_update_value(std::mem::take)
+                .unwrap_or_default();
             write(&log, waiting);
         }
     });
@@ -131,7 +134,9 @@ fn StripOffer() -> impl IntoView {
     let app = use_app();
     let dismissed = RwSignal::new(String::new());
     let offer = Memo::new(move |_| {
-        let written = app.session.with(|session| session::last_heredoc(&session.lines));
+        let written = app
+            .session
+            .with(|session| session::last_heredoc(&session.lines));
         written.filter(|(_, text)| {
             !session::trailing_comments(text).is_empty() && *text != dismissed.get()
         })
@@ -178,10 +183,10 @@ fn StripOffer() -> impl IntoView {
 }
 
 /// Writes a configuration file and starts a server with it, in place of the one that may run.
-pub fn write_configuration(app: App, path: &str, text: &str) {
-    let up = app.clock.with_untracked(|clock| {
-        clock.as_ref().is_some_and(|clock| clock.server.is_some())
-    });
+pub(crate) fn write_configuration(app: App, path: &str, text: &str) {
+    let up = app
+        .clock
+        .with_untracked(|clock| clock.as_ref().is_some_and(|clock| clock.server.is_some()));
     let mut lines = session::heredoc(path, text);
     if up {
         lines.push("redis-cli SHUTDOWN NOSAVE".into());

@@ -90,7 +90,9 @@ fn ticks(timeline: &TimelineView, width: f64) -> Vec<u64> {
         return Vec::new();
     };
     let first = timeline.start_us.div_ceil(step_us) * step_us;
-    (first..=timeline.end_us).step_by(step_us as usize).collect()
+    (first..=timeline.end_us)
+        .step_by(step_us as usize)
+        .collect()
 }
 
 /// The curve as an SVG path, and the area under it.
@@ -99,7 +101,12 @@ fn curve(timeline: &TimelineView, scale: &Scale) -> (String, String) {
     for point in &timeline.points {
         let verb = if line.is_empty() { 'M' } else { 'L' };
         // Writing to a string cannot fail.
-        let _ = write!(line, "{verb}{:.1} {:.1}", scale.x(point.at_us), scale.y(point.exposed));
+        let _ = write!(
+            line,
+            "{verb}{:.1} {:.1}",
+            scale.x(point.at_us),
+            scale.y(point.exposed)
+        );
     }
     let area = match (timeline.points.first(), timeline.points.last()) {
         (Some(first), Some(last)) => format!(
@@ -149,7 +156,7 @@ fn shape(mark: &TimelineMark, scale: &Scale) -> String {
 }
 
 #[component]
-pub fn Timeline() -> impl IntoView {
+pub(crate) fn Timeline() -> impl IntoView {
     let app = use_app();
     let frame = NodeRef::<html::Div>::new();
     let size = RwSignal::new((0.0, 0.0));
@@ -161,7 +168,8 @@ pub fn Timeline() -> impl IntoView {
     });
     let scale = Memo::new(move |_| {
         let (width, height) = size.get();
-        app.timeline.with(|timeline| Scale::new(timeline, width, height))
+        app.timeline
+            .with(|timeline| Scale::new(timeline, width, height))
     });
     let paths = Memo::new(move |_| app.timeline.with(|timeline| curve(timeline, &scale.get())));
     let marks = Memo::new(move |_| app.timeline.with(|timeline| timeline.marks.clone()));
@@ -259,14 +267,20 @@ pub fn Timeline() -> impl IntoView {
 /// What stands at this place of the picture, in words.
 fn readout(timeline: &TimelineView, scale: &Scale, x: f64) -> Option<String> {
     let at_us = scale.time(x);
-    let next = timeline.points.partition_point(|point| point.at_us <= at_us);
+    let next = timeline
+        .points
+        .partition_point(|point| point.at_us <= at_us);
     let point = timeline.points.get(next.saturating_sub(1))?;
     let near = timeline
         .marks
         .iter()
         .map(|mark| (mark, (scale.x(mark.at_us) - x).abs()))
         .filter(|(_, distance)| *distance < NEAR)
-        .min_by(|a, b| (!is_crash(a.0.kind), a.1).partial_cmp(&(!is_crash(b.0.kind), b.1)).unwrap_or(std::cmp::Ordering::Equal));
+        .min_by(|a, b| {
+            (!is_crash(a.0.kind), a.1)
+                .partial_cmp(&(!is_crash(b.0.kind), b.1))
+                .unwrap_or(std::cmp::Ordering::Equal)
+        });
     Some(match near {
         Some((mark, _)) => format!("{}  {}", format::time_of_day(mark.at_us), mark.text),
         None => format!(

@@ -7,7 +7,7 @@ use super::faults;
 use crate::{format, state::use_app};
 
 /// The verdict in one sentence.
-pub fn sentence(verdict: &VerdictView) -> String {
+pub(crate) fn sentence(verdict: &VerdictView) -> String {
     if !verdict.recovered_known {
         return format!(
             "{} at {}. The server is down.",
@@ -38,12 +38,13 @@ fn capitalised(text: &str) -> String {
 }
 
 #[component]
-pub fn Verdict() -> impl IntoView {
+pub(crate) fn Verdict() -> impl IntoView {
     let app = use_app();
     let folded = RwSignal::new(false);
     // A new crash opens the card again.
     Effect::new(move || {
-        app.verdict.with(|verdict| verdict.as_ref().map(|v| v.crashed_at_us));
+        app.verdict
+            .with(|verdict| verdict.as_ref().map(|v| v.crashed_at_us));
         folded.set(false);
     });
     view! {
@@ -85,10 +86,22 @@ fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
     let width = |part: u64| {
         let share = part as f64 / verdict.acknowledged.max(1) as f64 * 100.0;
         // Even one write among a million is seen.
-        if part > 0 { format!("{:.2}%", share.clamp(0.6, 99.4)) } else { "0".into() }
+        if part > 0 {
+            format!("{:.2}%", share.clamp(0.6, 99.4))
+        } else {
+            "0".into()
+        }
     };
-    let recovered_width = if lost == 0 { "100%".into() } else { width(verdict.recovered) };
-    let lost_width = if verdict.recovered == 0 && lost > 0 { "100%".into() } else { width(lost) };
+    let recovered_width = if lost == 0 {
+        "100%".into()
+    } else {
+        width(verdict.recovered)
+    };
+    let lost_width = if verdict.recovered == 0 && lost > 0 {
+        "100%".into()
+    } else {
+        width(lost)
+    };
     let fact = |name: &'static str, value: String| {
         view! {
             <div>

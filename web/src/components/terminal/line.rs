@@ -1,7 +1,7 @@
 //! The line being typed: history, search, completion, hints, paste.
 
 use lastsave_scenario::Completion;
-use leptos::{ev, prelude::*};
+use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
 
 use super::write_configuration;
@@ -18,7 +18,7 @@ const KEPT_LINES: usize = 500;
 const LISTED: usize = 12;
 
 /// Goes to the terminal's line.
-pub fn focus_line() {
+pub(crate) fn focus_line() {
     let input = document()
         .get_element_by_id("line")
         .and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
@@ -134,7 +134,11 @@ impl Edit {
     /// Goes through the history, one line back or forth.
     fn browse(self, back: bool) {
         let (at, len) = (self.at.get_value(), self.history.with_value(Vec::len));
-        let next = if back { at.checked_sub(1) } else { Some(at + 1) };
+        let next = if back {
+            at.checked_sub(1)
+        } else {
+            Some(at + 1)
+        };
         let Some(next) = next.filter(|next| *next <= len) else {
             return;
         };
@@ -142,7 +146,9 @@ impl Edit {
             self.draft.set_value(self.text.get_untracked());
         }
         self.at.set_value(next);
-        let line = self.history.with_value(|history| history.get(next).cloned());
+        let line = self
+            .history
+            .with_value(|history| history.get(next).cloned());
         self.set_line(line.unwrap_or_else(|| self.draft.get_value()));
     }
 
@@ -278,9 +284,16 @@ fn has_selection(event: &ev::KeyboardEvent) -> bool {
 }
 
 #[component]
-pub fn Line() -> impl IntoView {
+pub(crate) fn Line() -> impl IntoView {
     let app = use_app();
     let edit = Edit::new(app);
+    let input = NodeRef::<html::Input>::new();
+    Effect::new(move || {
+        if let Some(input) = input.get() {
+            // Phones would "correct" commands. An attribute of this name cannot be refused.
+            let _ = input.set_attribute("autocorrect", "off");
+        }
+    });
     Effect::new(move || {
         let (id, completion) = app.completion.get();
         if id == edit.asked.get_value() && !edit.text.with_untracked(String::is_empty) {
@@ -296,17 +309,26 @@ pub fn Line() -> impl IntoView {
     });
     let shown = Memo::new(move |_| edit.search.get().unwrap_or_else(|| edit.text.get()));
     let hint = move || match edit.search.get() {
-        Some(_) => edit.found().map(|line| format!("   {line}")).unwrap_or_default(),
+        Some(_) => edit
+            .found()
+            .map(|line| format!("   {line}"))
+            .unwrap_or_default(),
         None if edit.chosen.with(Option::is_some) => String::new(),
-        None => edit.completion.with(|completion| match completion.hint.as_str() {
-            "" => String::new(),
-            hint if edit.text.with(|text| text.ends_with(' ')) => hint.trim_start().to_owned(),
-            hint => format!(" {}", hint.trim_start()),
-        }),
+        None => edit
+            .completion
+            .with(|completion| match completion.hint.as_str() {
+                "" => String::new(),
+                hint if edit.text.with(|text| text.ends_with(' ')) => hint.trim_start().to_owned(),
+                hint => format!(" {}", hint.trim_start()),
+            }),
     };
     let prompt = move || {
         let searching = edit.search.with(Option::is_some);
-        if searching { "search: ".to_owned() } else { app.prompt.get() }
+        if searching {
+            "search: ".to_owned()
+        } else {
+            app.prompt.get()
+        }
     };
     let on_paste = move |event: ev::ClipboardEvent| {
         let pasted = event
@@ -338,10 +360,10 @@ pub fn Line() -> impl IntoView {
                 </p>
                 <input
                     id="line"
+                    node_ref=input
                     type="text"
                     autocomplete="off"
                     autocapitalize="none"
-                    autocorrect="off"
                     spellcheck="false"
                     enterkeyhint="send"
                     aria-describedby="line-hint"
@@ -401,10 +423,17 @@ fn Candidates(edit: Edit) -> impl IntoView {
 #[component]
 fn Pasted(edit: Edit) -> impl IntoView {
     let app = use_app();
-    let take = move || edit.pasted.try_update(Option::take).flatten().unwrap_or_default();
-    let commented = move || {
+    let take = move || {
         edit.pasted
-            .with(|text| text.as_deref().map_or(0, |text| session::trailing_comments(text).len()))
+            .try_update(Option::take)
+            .flatten()
+            .unwrap_or_default()
+    };
+    let commented = move || {
+        edit.pasted.with(|text| {
+            text.as_deref()
+                .map_or(0, |text| session::trailing_comments(text).len())
+        })
     };
     view! {
         <Show when=move || edit.pasted.with(Option::is_some)>
