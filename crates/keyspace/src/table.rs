@@ -87,7 +87,7 @@ impl CommandFlags {
     /// May write to the append-only file though it is not [`CommandFlags::WRITE`].
     pub const MAY_REPLICATE: Self = Self(1 << 15);
     /// Meets keys by chance, so that the removals of expired ones among them need not be written together.
-    pub const TOUCHES_ARBITRARY_KEYS: Self = Self(1 << 16);
+    pub const TOUCHES_ARBITRARY_KEYS: Self = Self(1 << 18);
     /// Refused while a replica loads a data set beside the old one.
     pub const NO_ASYNC_LOADING: Self = Self(1 << 16);
     /// Allowed while a script runs for too long.

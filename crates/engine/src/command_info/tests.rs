@@ -35,6 +35,8 @@ fn info_in_both_protocols() {
          $9 find_keys %2 $4 type $5 range $4 spec %3 $7 lastkey :0 $7 keystep :1 $5 limit :0 ~0 _"
     );
     assert!(resp2("command info config|set").starts_with("*1 *10 $10 config|set :-4 *4 +admin"));
+    // What the engine alone looks at is no flag that clients see.
+    assert!(resp2("command info randomkey").contains(":1 *1 +readonly :0"));
     assert!(resp2("command info config").contains("$10 config|set"));
 }
 
