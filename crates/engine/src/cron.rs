@@ -18,6 +18,7 @@ impl Engine {
             self.expire_some();
         }
         self.close_idle_clients();
+        self.repair_log(vfs);
         let (now_us, used_memory) = (self.now_us, self.used_memory());
         self.stats.sample(now_us, used_memory);
         if self.snapshot.is_none() {

@@ -218,3 +218,25 @@ fn shutdown_saves_and_refuses_when_it_cannot() {
     let mut server = server.kill_and_restart("");
     assert_eq!(server.run("GET k"), "$1 v");
 }
+
+#[test]
+fn a_failed_sync_is_recovered_from_without_claiming_what_may_be_gone() {
+    use lastsave_vfs::{Errno, Fault, Op};
+    let mut server = TestServer::start(AOF);
+    server.advance(2_000_000);
+    server.run("SET k v");
+    server
+        .disk
+        .add_fault(Fault::once(Op::Sync, Errno::Io).on("*.incr.aof"));
+    server.advance(1_100_000);
+    server.run("SET k w");
+    assert_eq!(
+        server.run("SET k x"),
+        "-MISCONF Errors writing to the AOF file: Input/output error"
+    );
+    server.advance(2_500_000);
+    assert_eq!(server.run("SET k y"), "+OK", "{:#?}", server.log);
+    server.advance(2_000_000);
+    let mut server = server.cut_power_and_restart(AOF);
+    assert_eq!(server.run("GET k"), "$1 y");
+}

@@ -38,6 +38,8 @@ pub(crate) struct Aof {
     pub(crate) sync_error: Option<Error>,
     error_logged_s: Option<u64>,
     sync_job: Option<(JobId, SyncTicket)>,
+    /// When writing again what a failed sync left in doubt was last tried.
+    last_repair_s: u64,
     /// The second in which the last everysec sync was started.
     pub(crate) last_sync_s: u64,
     last_sync_us: Option<u64>,
@@ -69,6 +71,7 @@ impl Aof {
             sync_error: None,
             error_logged_s: None,
             sync_job: None,
+            last_repair_s: 0,
             last_sync_s: now_s,
             last_sync_us: None,
             rewrites: 0,
@@ -340,6 +343,30 @@ impl Engine {
         offsets.synced == offsets.appended
     }
 
+    /// After a failed sync nobody knows what the device holds of the bytes it was for, and syncing again proves nothing:
+    /// they are written again from memory, or, if that cannot be, a new base is made of the data. Called about once a
+    /// second.
+    pub(crate) fn repair_log(&mut self, vfs: &mut dyn Vfs) {
+        let now_s = self.now_s();
+        let Some(aof) = &mut self.aof else { return };
+        let Some(writer) = &mut aof.writer else {
+            return;
+        };
+        if writer.suspect().is_none() || now_s <= aof.last_repair_s || aof.sync_job.is_some() {
+            return;
+        }
+        aof.last_repair_s = now_s;
+        match writer.rewrite_suspect(vfs, &aof.incr_path) {
+            Ok(true) => {
+                if let Some(ticket) = writer.begin_sync() {
+                    self.start_sync(ticket);
+                }
+            }
+            Ok(false) => self.rewrite_scheduled = true,
+            Err(error) => aof.sync_error = Some(error),
+        }
+    }
+
     /// A job that is not the snapshot has ended.
     pub(crate) fn sync_job_done(&mut self, job: JobId, outcome: &JobOutcome, vfs: &mut dyn Vfs) {
         let Some(aof) = &mut self.aof else { return };
@@ -357,9 +384,15 @@ impl Engine {
         writer.sync_done(ticket, ok, vfs);
         let offset = writer.offsets().synced;
         if ok {
-            aof.sync_error = None;
+            let recovered = aof.sync_error.take().is_some();
             aof.last_sync_us = Some(self.now_us);
             self.event(Event::AofSynced { offset });
+            if recovered {
+                self.log(
+                    Level::Warning,
+                    "AOF fsync error looks solved. The server can write again.",
+                );
+            }
             // The driver flushes next, which starts the sync of what has been written meanwhile.
         } else if let JobOutcome::Failed(error) = outcome {
             aof.sync_error = Some(error.clone());

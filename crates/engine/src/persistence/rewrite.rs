@@ -284,10 +284,23 @@ impl Engine {
         }
         let history: Vec<String> = manifest.take_history();
         self.adopt_manifest(manifest, len);
+        self.settle_doubts(snapshot.offset_at_cut, vfs);
         if !self.config.aof_disable_auto_gc {
             self.remove_history(&names, &history, vfs);
         }
         true
+    }
+
+    /// The new base durably holds everything up to `offset`, whatever became of the syncs of the old files.
+    fn settle_doubts(&mut self, offset: u64, vfs: &mut dyn Vfs) {
+        if let Some(aof) = &mut self.aof
+            && let Some(writer) = &mut aof.writer
+        {
+            writer.superseded(offset, vfs);
+            if writer.suspect().is_none() {
+                aof.sync_error = None;
+            }
+        }
     }
 
     fn adopt_manifest(&mut self, manifest: Manifest, base_len: u64) {

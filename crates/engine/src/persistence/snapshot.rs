@@ -25,6 +25,8 @@ pub(crate) struct Snapshot {
     pub(crate) started_us: u64,
     pub(crate) writes_at_cut: u64,
     pub(crate) dirty_at_cut: u64,
+    /// The log's appended offset at the cut: the snapshot holds everything before it.
+    pub(crate) offset_at_cut: u64,
     pub(crate) keys_at_cut: u64,
     pub(crate) keys_walked: u64,
     parts_under_way: usize,
@@ -108,6 +110,7 @@ impl Engine {
             started_us: self.now_us,
             writes_at_cut: self.stats.writes,
             dirty_at_cut: self.saves.dirty,
+            offset_at_cut: self.aof_offsets().map_or(0, |offsets| offsets.appended),
             keys_at_cut: self.keyspace.len() as u64,
             keys_walked: 0,
             parts_under_way: 1,

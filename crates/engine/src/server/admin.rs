@@ -4,7 +4,7 @@ use lastsave_keyspace::Command;
 use lastsave_resp::Args;
 use lastsave_vfs::{Errno, OpenMode, SyncKind, Vfs, read_file, write_all};
 
-use super::SYNTAX_ERROR;
+use super::{SYNTAX_ERROR, help_for};
 use crate::client::Client;
 use crate::config::{self, Config, SetBy};
 use crate::engine::Engine;
@@ -99,16 +99,6 @@ impl Engine {
         }
     }
 
-    pub(super) fn command_command(
-        &mut self,
-        client: &mut Client,
-        command: &'static Command,
-        args: Args<'_>,
-    ) {
-        let _ = (command, args);
-        client.reply.array(0);
-    }
-
     pub(super) fn info(&mut self, client: &mut Client, args: Args<'_>) {
         let sections: Vec<&[u8]> = args.skip(1).iter().collect();
         let text = crate::info::info(&sections, &self.info_facts());
@@ -138,20 +128,7 @@ impl Engine {
                 self.stats.reset();
                 client.reply.ok();
             }
-            _ => self.help(
-                client,
-                "CONFIG",
-                &[
-                    "GET <pattern>",
-                    "    The parameters that match a glob pattern, and their values.",
-                    "SET <directive> <value>",
-                    "    Changes a parameter until the server ends.",
-                    "RESETSTAT",
-                    "    Sets the counters of INFO back.",
-                    "REWRITE",
-                    "    Writes the changes into the configuration file.",
-                ],
-            ),
+            _ => help_for("config", client),
         }
     }
 

@@ -3,7 +3,7 @@
 use lastsave_keyspace::{Command, arity_error, number::parse_i64};
 use lastsave_resp::{Args, Limits, Protocol};
 
-use super::SYNTAX_ERROR;
+use super::{SYNTAX_ERROR, help_for};
 use crate::client::Client;
 use crate::engine::Engine;
 use crate::{ClientId, Output, REDIS_VERSION};
@@ -192,22 +192,7 @@ impl Engine {
                     self.reply_error(client, SYNTAX_ERROR);
                 }
             }
-            _ => self.help(client, "CLIENT", &[
-                "GETNAME",
-                "    The name of this connection.",
-                "ID",
-                "    The number of this connection.",
-                "INFO",
-                "    What CLIENT LIST says of this connection.",
-                "KILL <ip:port> | KILL ID <id> | ADDR <ip:port> | LADDR <ip:port> | SKIPME (yes|no)",
-                "    Closes connections.",
-                "LIST [TYPE (normal)] [ID <id> ...]",
-                "    The open connections.",
-                "NO-EVICT (on|off)",
-                "    Keeps this connection from being closed to save memory.",
-                "SETNAME <name>",
-                "    Names this connection.",
-            ]),
+            _ => help_for("client", client),
         }
     }
 

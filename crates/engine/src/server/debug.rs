@@ -12,8 +12,10 @@ impl Engine {
     pub(super) fn debug(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
         match args[1].to_ascii_lowercase().as_slice() {
             b"sleep" if args.len() == 3 => {
-                let seconds: f64 =
-                    std::str::from_utf8(&args[2]).ok().and_then(|text| text.parse().ok()).unwrap_or(0.0);
+                let seconds: f64 = std::str::from_utf8(&args[2])
+                    .ok()
+                    .and_then(|text| text.parse().ok())
+                    .unwrap_or(0.0);
                 // A float is only the argument's notation: whole microseconds are what counts.
                 self.busy_until_us = self.now_us + (seconds.clamp(0.0, 1e9) * 1e6) as u64;
                 client.reply.ok();
@@ -24,19 +26,12 @@ impl Engine {
             }
             b"reload" => self.debug_reload(client, args, vfs),
             b"loadaof" if args.len() == 2 => self.debug_loadaof(client, vfs),
-            b"help" => self.help(client, "DEBUG", &[
-                "LOADAOF",
-                "    Writes the append-only file's buffer and loads the data set from its files.",
-                "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
-                "    Saves the RDB file and loads it.",
-                "SET-ACTIVE-EXPIRE <0|1>",
-                "    Switches the removal of expired keys that nobody asks for.",
-                "SLEEP <seconds>",
-                "    Serves nobody for that long.",
-            ]),
+            b"help" => debug_help(client),
             _ => {
                 let name = String::from_utf8_lossy(&args[1][..args[1].len().min(128)]).into_owned();
-                let error = format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP.");
+                let error = format!(
+                    "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
+                );
                 self.reply_error(client, &error);
             }
         }
@@ -93,5 +88,26 @@ impl Engine {
                 self.exit(1, crate::ExitReason::Fatal);
             }
         }
+    }
+}
+
+/// DEBUG takes words that are in no table.
+fn debug_help(client: &mut Client) {
+    const LINES: &[&str] = &[
+        "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "LOADAOF",
+        "    Writes the append-only file's buffer and loads the data set from its files.",
+        "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+        "    Saves the RDB file and loads it.",
+        "SET-ACTIVE-EXPIRE <0|1>",
+        "    Switches the removal of expired keys that nobody asks for.",
+        "SLEEP <seconds>",
+        "    Serves nobody for that long.",
+        "HELP",
+        "    Prints this help.",
+    ];
+    client.reply.array(LINES.len());
+    for line in LINES {
+        client.reply.simple(line);
     }
 }

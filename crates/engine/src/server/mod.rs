@@ -5,7 +5,7 @@ mod connection;
 mod debug;
 mod transactions;
 
-use lastsave_keyspace::{Command, ServerCommand};
+use lastsave_keyspace::{Command, ServerCommand, lookup};
 use lastsave_resp::Args;
 use lastsave_vfs::Vfs;
 
@@ -29,7 +29,7 @@ impl Engine {
             ServerCommand::BgRewriteAof => self.bgrewriteaof(client, vfs),
             ServerCommand::BgSave => self.bgsave(client, args),
             ServerCommand::Client => self.client_command(client, command, args),
-            ServerCommand::Command => self.command_command(client, command, args),
+            ServerCommand::Command => crate::command_info::command(args, &mut client.reply),
             ServerCommand::Config => self.config_command(client, command, args, vfs),
             ServerCommand::Debug => self.debug(client, args, vfs),
             ServerCommand::Discard => self.discard(client),
@@ -54,17 +54,10 @@ impl Engine {
             ServerCommand::Watch => self.watch(client, args),
         }
     }
+}
 
-    /// Answers with the lines of a HELP subcommand.
-    fn help(&self, client: &mut Client, container: &str, lines: &[&str]) {
-        client.reply.array(lines.len() + 3);
-        client.reply.simple(&format!(
-            "{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
-        ));
-        for line in lines {
-            client.reply.simple(line);
-        }
-        client.reply.simple("HELP");
-        client.reply.simple("    Prints this help.");
-    }
+/// Answers with the HELP of a container of the table.
+fn help_for(container: &str, client: &mut Client) {
+    let row = lookup(container.as_bytes()).expect("the container is in the table");
+    crate::command_info::help(row, &mut client.reply);
 }
