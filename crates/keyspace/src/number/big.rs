@@ -8,7 +8,17 @@ pub(super) struct Natural(Vec<u32>);
 
 impl From<u64> for Natural {
     fn from(number: u64) -> Self {
-        let mut natural = Self(vec![number as u32, (number >> 32) as u32]);
+        Self::from(u128::from(number))
+    }
+}
+
+impl From<u128> for Natural {
+    fn from(number: u128) -> Self {
+        let mut natural = Self(
+            (0..4)
+                .map(|digit| (number >> (32 * digit)) as u32)
+                .collect(),
+        );
         natural.trim();
         natural
     }
@@ -123,7 +133,7 @@ impl Natural {
         let half = self.bit(bits - 1);
         let above_half = sticky || self.any_bit_below(bits - 1);
         if half && (above_half || quotient.bit(0)) {
-            quotient.add(&Self::from(1));
+            quotient.add(&Self::from(1u64));
         }
         quotient
     }
@@ -153,17 +163,17 @@ impl Natural {
         self.trim();
     }
 
-    /// The first `bits` bits of `self / divisor` as a natural number below `2^bits`, where the quotient is
-    /// known to be below that; and whether the division leaves a rest.
-    pub(super) fn divided(mut self, divisor: &Self, bits: usize) -> (Self, bool) {
-        let mut quotient = Self::default();
-        for bit in (0..bits).rev() {
-            let part = divisor.shifted_left(bit);
-            quotient.multiply_add(2, 0);
+    /// `self / divisor`, which must be below `2^bits` and 128 bits, and whether it leaves a rest.
+    pub(super) fn divided(mut self, divisor: &Self, bits: usize) -> (u128, bool) {
+        let part = divisor.shifted_left(bits - 1);
+        let mut quotient = 0;
+        for _ in 0..bits {
+            quotient <<= 1;
             if self >= part {
                 self.subtract(&part);
-                quotient.add(&Self::from(1));
+                quotient |= 1;
             }
+            self.multiply_add(2, 0);
         }
         (quotient, !self.is_zero())
     }

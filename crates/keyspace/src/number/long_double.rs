@@ -253,7 +253,7 @@ fn parse_decimal(text: &[u8]) -> Option<Magnitude> {
         number.multiply_by_power_of_ten(exponent as u32);
         return Some(round(&number, 0, false));
     }
-    let mut divisor = Natural::from(1);
+    let mut divisor = Natural::from(1u64);
     divisor.multiply_by_power_of_ten(exponent.unsigned_abs() as u32);
     // Enough bits for the mantissa and for rounding, whatever the sizes of the two.
     let bits = MANTISSA_BITS as i64 + 4;
@@ -264,7 +264,7 @@ fn parse_decimal(text: &[u8]) -> Option<Magnitude> {
         (number, divisor.shifted_left(shift.unsigned_abs() as usize))
     };
     let (quotient, rest) = number.divided(&divisor, bits as usize + 1);
-    not_vanished(round(&quotient, -shift as i32, rest))
+    not_vanished(round(&Natural::from(quotient), -shift as i32, rest))
 }
 
 fn parse_hexadecimal(text: &[u8]) -> Option<Magnitude> {
