@@ -2,6 +2,68 @@
 //!
 //! Deliberately absent: databases, commands, clocks, files. A [`Dict`] maps byte strings to values with an
 //! optional expiry; what an expiry means is the caller's business.
+//!
+//! # Memory
+//!
+//! ```text
+//!  directory                 segment                                      bucket: one cache line
+//!  2^depth handles          ┌────────┐                                   ┌──────┬──────┬───┬──────┬──────┐
+//! ┌──────────────┐    ┌────►│ header │ entries, expiring, visited bits   │ slot │ slot │ 7 │ slot │ next │
+//! │ 00…          ├────┘     ├────────┤                                   └──┬───┴──────┴───┴──────┴──┬───┘
+//! ├──────────────┤          │ bucket ├──────────────────────────────────►   │                        ▼
+//! │ 01…          ├────┐     ├────────┤                                      │                 overflow bucket
+//! ├──────────────┤    │     │ bucket │ 1 to 63 of them                      ▼
+//! │ 10…          ├──┐ │     ├────────┤                  entry: one allocation
+//! ├──────────────┤  │ │     │ …      │                 ┌──────┬─────────┬────────┬─────┬───────┐
+//! │ 11…          ├──┤ │     └────────┘                 │ head │ lengths │ expiry │ key │ value │
+//! └──────────────┘  │ └────► …                         └──────┴─────────┴────────┴─────┴───────┘
+//!                   └──────► one segment of depth 1
+//! ```
+//!
+//! A hash is 64 bits of rapidhash, the same natively and in wasm. Its top bits index the directory, whose handle
+//! has the segment's pointer, depth and bucket count in eight bytes. A segment of depth *d* holds all entries
+//! whose hashes agree in their first *d* bits; the bits behind them choose the bucket, by multiplication with
+//! the bucket count instead of by a mask, so that any count will do. A slot has an entry's pointer in 48 bits and
+//! sixteen bits of the hash beside it, which tell nearly every other entry apart without reading it. A lookup so
+//! waits for two cache lines: the bucket and the entry.
+//!
+//! A segment grows in steps of about a fifth, from one bucket up to 63, and is then split in two by one more bit
+//! of the hash. (When the directory has no such bit yet, it doubles; its handles take next to nothing.) The
+//! small steps keep buckets between five and seven entries full, which costs 13 to 14 bytes per entry, overflow
+//! buckets included; and as no change touches more than one segment, none takes longer than some
+//! microseconds. Small tables are one segment of few buckets, and an empty one nothing. Removal goes the same way
+//! back: fewer buckets, then merging with the sibling, with a wide margin between the two directions.
+//!
+//! If many hashes begin alike, splitting does not separate them. The directory refuses to grow beyond a fraction
+//! of the number of entries, and chains get longer instead.
+//!
+//! # Why SCAN returns every element that is present throughout
+//!
+//! Directory, segments and buckets are all in the order of hashes: each bucket holds one interval of the 64-bit
+//! numbers, and the buckets in order cover them all. A cursor is such a number, and its meaning does not depend
+//! on the table's shape: *every entry whose hash is less has been visited* (unless it came later). A call finds
+//! the bucket whose interval the cursor falls into, visits all of it, and returns the interval's end. Whatever
+//! splits, merges or rebuilds happened between two calls moved no entry to another hash, so the claim still
+//! holds; it grows with every call; and at the end of the numbers it is the guarantee. The price of a merge is
+//! that some entries below the cursor are visited twice, which SCAN allows. Any 64-bit number is a good cursor.
+//!
+//! To clients the cursor is shown with its bits reversed. Interval ends have few leading bits, so that makes small
+//! numbers of them, as Redis's are; and the end, 2^64, is 0 as the beginning is.
+//!
+//! # Why a snapshot is the table at its cut
+//!
+//! Each bucket has one bit, in its segment's header: whether the running snapshot has its entries. The claim, from
+//! the cut on: *an entry of the cut is either recorded or, unchanged, in a bucket whose bit is clear; and buckets
+//! whose bit is clear hold nothing else.* At the cut all bits are clear (the header names the cut that its
+//! bits speak of, so that nothing has to be cleared) and nothing is recorded. The walk goes over the
+//! buckets in order, records those whose bit is clear, and sets it. A change of a bucket first does the same with
+//! this one bucket, ahead of the walk; splitting, rebuilding and merging do it with all buckets of the segments
+//! concerned, and the new segments are born with all bits set. [`Dict::clear`] sets the whole table aside, and
+//! the walk goes on there. So each step keeps the claim; no bucket is recorded twice; and when the walk
+//! has passed the last bucket, no bit is clear, hence every entry of the cut has been recorded exactly once.
+//!
+//! That no change forgets its part is left to the compiler. The table's changing methods take a proof, a value
+//! that only the module `snapshot` can make, after it has looked at the bit; an [`EntryMut`] carries one.
 
 mod chunk;
 mod dict;

@@ -18,10 +18,21 @@ use std::ptr;
 use crate::entry::Entry;
 use crate::tagged::Tagged;
 
-/// A place for an entry: its pointer, with the sixteen bits of hash that follow the segment's prefix.
+/// A place for an entry: its pointer, with the entry's [`slot_bits`].
 pub(crate) type Slot = Tagged<u8>;
 
 const SLOTS: usize = 7;
+
+/// Slots keep sixteen bits of the hash from the last multiple of this depth on. A segment's depth may thereby
+/// grow this often before its entries must be read and hashed again, at the price of up to three bits.
+pub(crate) const ANCHOR: u32 = 4;
+
+/// The sixteen bits of a hash that a slot keeps in a segment of this depth. They choose the bucket, and spare
+/// lookups from reading an entry that is not the one: at least seven of them are not common to the whole bucket.
+#[inline]
+pub(crate) fn slot_bits(depth: u32, hash: u64) -> u16 {
+    ((hash << (depth - depth % ANCHOR)) >> 48) as u16
+}
 
 #[repr(C, align(64))]
 struct Bucket {
@@ -193,22 +204,25 @@ impl Segment {
         unsafe { &mut *self.word.pointer() }
     }
 
-    /// The sixteen bits of a hash that follow the segment's prefix: they choose the bucket and are kept in the
-    /// slot.
+    /// The bits of a hash that its slot keeps.
     #[inline]
     pub(crate) fn slot_bits(self, hash: u64) -> u16 {
-        (hash << self.depth() >> 48) as u16
+        slot_bits(self.depth(), hash)
     }
 
-    /// The bucket for these bits. Monotone: the buckets are in the order of the hashes they hold.
+    /// The bucket for these slot bits: those behind the prefix choose it. Monotone, so that the buckets are in
+    /// the order of the hashes they hold.
     #[inline]
     pub(crate) fn bucket_of(self, slot_bits: u16) -> usize {
-        (usize::from(slot_bits) * self.buckets()) >> 16
+        let behind_prefix = slot_bits << (self.depth() % ANCHOR);
+        (usize::from(behind_prefix) * self.buckets()) >> 16
     }
 
-    /// The least slot bits that belong to `bucket`.
+    /// The least sixteen bits behind the prefix that belong to `bucket`.
     pub(crate) fn first_bits_of(self, bucket: usize) -> u64 {
-        ((bucket as u64) << 16).div_ceil(self.buckets() as u64)
+        let first = ((bucket as u64) << 16).div_ceil(self.buckets() as u64);
+        // The slot keeps none of the last bits, so they do not count.
+        first.next_multiple_of(1 << (self.depth() % ANCHOR))
     }
 
     /// # Safety
@@ -254,7 +268,7 @@ impl Segment {
 
 /// Asks the processor to load the cache line at `address`, where there is a way to ask.
 #[inline]
-fn prefetch(address: *const u8) {
+pub(crate) fn prefetch(address: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

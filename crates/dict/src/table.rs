@@ -8,11 +8,16 @@ use std::ops::Range;
 
 use crate::entry::Entry;
 use crate::hasher::Hasher;
-use crate::segment::{BUCKET_SIZE, MAX_BUCKETS, Segment, Slot, buckets_for, capacity};
+use crate::segment::{
+    ANCHOR, BUCKET_SIZE, MAX_BUCKETS, Segment, Slot, buckets_for, capacity, prefetch, slot_bits,
+};
 use crate::snapshot::{Unlocked, UnlockedSegment};
 
 /// No segment is deeper: the slot bits that follow the prefix are always sixteen real bits of the hash.
 const MAX_DEPTH: u32 = 48;
+
+/// How many slots a split runs ahead with prefetching entries.
+const SLOTS_AHEAD: usize = 12;
 
 /// Segments, and a directory that finds them by the top bits of a hash.
 pub(crate) struct Table<O> {
@@ -432,16 +437,32 @@ impl<O> Table<O> {
         }
         let run = self.run(at.place());
         let depth = old.depth() + 1;
+        let hash_again = depth.is_multiple_of(ANCHOR);
         let mut halves = [(Vec::new(), 0), (Vec::new(), 0)];
         // SAFETY: the slots move to the two new segments with the bits that these ask for; then the old one is
         // freed without them, and the directory forgets it.
         unsafe {
-            for slot in old.chains().flat_map(|chain| chain.slots()) {
-                let entry = Entry::from_raw((*slot).pointer());
-                let hash = hasher.hash(entry.key());
-                let (slots, expiring) = &mut halves[(hash >> (64 - depth) & 1) as usize];
-                slots.push(Slot::new(entry.into_raw(), (hash << depth >> 48) as u16));
-                *expiring += usize::from(entry.shape().expires());
+            let count_expiring = old.header().expiring > 0;
+            let all: Vec<Slot> = old
+                .chains()
+                .flat_map(|chain| chain.slots())
+                .map(|slot| *slot)
+                .collect();
+            for (index, &slot) in all.iter().enumerate() {
+                if (hash_again || count_expiring)
+                    && let Some(ahead) = all.get(index + SLOTS_AHEAD)
+                {
+                    prefetch(ahead.pointer());
+                }
+                let half = slot.bits() >> (15 - old.depth() % ANCHOR) & 1;
+                let entry = Entry::from_raw(slot.pointer());
+                let (slots, expiring) = &mut halves[usize::from(half)];
+                slots.push(if hash_again {
+                    Slot::new(slot.pointer(), slot_bits(depth, hasher.hash(entry.key())))
+                } else {
+                    slot
+                });
+                *expiring += usize::from(count_expiring && entry.shape().expires());
             }
             let middle = run.start + run.len() / 2;
             for ((slots, expiring), run) in
@@ -463,9 +484,9 @@ impl<O> Table<O> {
             (low, high) = (high, low);
         }
         let depth = low.segment.depth() - 1;
-        // SAFETY: the slots move to the new segment; the parent's slot bits are the bit that told the halves
-        // apart followed by all but the last of a half's. Then the old segments are freed without the slots,
-        // and the directory forgets them.
+        // SAFETY: the slots move to the new segment; its slot bits are the same, or else they begin with bits of
+        // the old prefix and lose as many at the end. Then the old segments are freed without the slots, and the
+        // directory forgets them.
         unsafe {
             let (low_header, high_header) = (low.segment.header(), high.segment.header());
             let entries = low_header.entries + high_header.entries;
@@ -475,15 +496,21 @@ impl<O> Table<O> {
                 buckets_for(entries * 3 / 2, self.max_buckets),
                 one.cut(),
             );
-            let slots_of = |segment: Segment, bit: u16| {
-                let slots = segment.chains().flat_map(|chain| chain.slots());
-                slots.map(move |slot| Slot::new((*slot).pointer(), bit << 15 | (*slot).bits() >> 1))
+            let slots_of = |half: Place| {
+                let slots = half.segment.chains().flat_map(|chain| chain.slots());
+                slots.map(move |slot| {
+                    let bits = (*slot).bits();
+                    if half.segment.depth().is_multiple_of(ANCHOR) {
+                        Slot::new(
+                            (*slot).pointer(),
+                            slot_bits(depth, half.hash) & !(u16::MAX >> ANCHOR) | bits >> ANCHOR,
+                        )
+                    } else {
+                        *slot
+                    }
+                })
             };
-            self.fill(
-                new,
-                slots_of(low.segment, 0).chain(slots_of(high.segment, 1)),
-                expiring,
-            );
+            self.fill(new, slots_of(low).chain(slots_of(high)), expiring);
             let run = self.run(low).start..self.run(high).end;
             self.directory[run].fill(new);
             self.free_segment(low.segment);

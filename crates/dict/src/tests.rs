@@ -438,3 +438,162 @@ fn the_table_is_its_model_at_full_size() {
         Case::new(seed, u64::MAX, crate::segment::MAX_BUCKETS, 6000).run(40_000);
     }
 }
+
+fn numbered(len: u64) -> Dict<Text> {
+    let mut dict = Dict::new(42);
+    for number in 0..len {
+        dict.insert(
+            format!("key:{number}").as_bytes(),
+            Value::Integer(number.cast_signed()),
+            None,
+            Tag(0),
+        );
+    }
+    dict
+}
+
+/// One seed, one order: natively, in wasm, and in every version that does not say otherwise.
+#[test]
+#[cfg_attr(miri, ignore = "too many entries")]
+fn the_order_is_golden() {
+    let dict = numbered(2000);
+    let order: Vec<_> = dict
+        .iter()
+        .map(|entry| String::from_utf8_lossy(entry.key()).into_owned())
+        .collect();
+    assert_eq!(
+        order[..6],
+        [
+            "key:827", "key:1252", "key:1344", "key:1455", "key:1840", "key:1920"
+        ]
+    );
+    let digest = order
+        .iter()
+        .flat_map(|key| key.bytes())
+        .fold(0_u64, |digest, byte| {
+            (digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+        });
+    let first = dict.scan(0, &mut |_| {});
+    let golden = (
+        dict.hash(b"key:0"),
+        digest,
+        first,
+        dict.scan(first, &mut |_| {}),
+    );
+    assert_eq!(
+        golden,
+        (
+            4_273_371_347_649_911_110,
+            12_154_809_287_449_886_422,
+            51_968,
+            42_368
+        )
+    );
+}
+
+#[test]
+fn any_word_is_a_cursor() {
+    let empty = Dict::<Text>::new(0);
+    let dict = numbered(if cfg!(miri) { 50 } else { 2000 });
+    let mut random = Random(7);
+    for cursor in [0, 1, u64::MAX, 1 << 63, u64::MAX - 1]
+        .into_iter()
+        .chain((0..100).map(|_| random.next()))
+    {
+        assert_eq!(empty.scan(cursor, &mut |_| panic!("there is nothing")), 0);
+        let mut cursor = cursor;
+        loop {
+            let next = dict.scan(cursor, &mut |_| {});
+            assert!(
+                next == 0 || next.reverse_bits() > cursor.reverse_bits(),
+                "a scan comes to an end"
+            );
+            cursor = next;
+            if cursor == 0 || cfg!(miri) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn an_empty_table_allocates_nothing() {
+    let mut dict = Dict::<Text>::new(0);
+    assert_eq!(dict.memory_bytes(), 0);
+    dict.reserve(0);
+    assert!(dict.get(b"").is_none() && dict.remove(b"").is_none() && dict.get_mut(b"").is_none());
+    assert!(dict.random(&mut || 0).is_none());
+    dict.snapshot_begin();
+    assert!(dict.snapshot_walk(1, &mut Chunk::new()));
+    assert_eq!(dict.memory_bytes(), 0);
+    dict.insert(b"", Value::Bytes(b""), None, Tag(u32::MAX));
+    assert_eq!(
+        dict.get(b"").map(|entry| entry.tag()),
+        Some(Tag((1 << 28) - 1))
+    );
+    dict.clear();
+    assert_eq!(dict.memory_bytes(), 0);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too many draws")]
+fn random_entries_are_about_equally_likely() {
+    let dict = numbered(1000);
+    let mut random = Random(3);
+    let mut drawn = vec![0_u32; 1000];
+    for _ in 0..200_000 {
+        match dict
+            .random(&mut || random.next())
+            .expect("the table is not empty")
+            .value()
+        {
+            ValueRef::Integer(number) => drawn[number as usize] += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    // 200 each is expected, and 14 the standard deviation.
+    assert!(
+        drawn.iter().all(|&times| (120..280).contains(&times)),
+        "{drawn:?}"
+    );
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too many entries")]
+fn the_table_takes_little_beside_its_entries() {
+    for len in [1_000, 10_000, 50_000] {
+        let dict = numbered(len);
+        let entries: usize = dict.iter().map(|entry| 4 + 1 + entry.key().len() + 8).sum();
+        let per_key = (dict.memory_bytes() - entries) as f64 / len as f64;
+        assert!(
+            (9.0..15.5).contains(&per_key),
+            "{per_key} bytes per key at {len} keys"
+        );
+    }
+}
+
+#[test]
+fn room_reserved_is_used() {
+    let mut dict = Dict::<Text>::new(1);
+    let len = if cfg!(miri) { 100 } else { 20_000 };
+    dict.reserve(len);
+    let before = dict.memory_bytes();
+    let mut entries = 0;
+    for number in 0..len {
+        let key = format!("key:{number}");
+        entries += 4 + 1 + key.len() + 8;
+        dict.insert(key.as_bytes(), Value::Integer(0), None, Tag(0));
+    }
+    let grown = dict.memory_bytes() - entries - before;
+    assert!(
+        grown <= before / 2,
+        "{grown} bytes more than the {before} reserved"
+    );
+}
+
+#[test]
+fn a_dict_and_its_chunks_may_change_threads() {
+    fn sendable<T: Send>() {}
+    sendable::<Dict<Text>>();
+    sendable::<Chunk<String>>();
+}
