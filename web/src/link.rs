@@ -12,6 +12,7 @@ use crate::protocol::{FromWorker, ToWorker};
 struct Link {
     worker: Option<Worker>,
     ready: bool,
+    ordered: u32,
     waiting: Vec<ToWorker>,
 }
 
@@ -62,16 +63,25 @@ pub(crate) fn stop() {
             worker.terminate();
         }
         link.ready = false;
+        link.ordered = 0;
         link.waiting.clear();
     });
 }
 
 /// Says something to the worker; it waits until the worker listens.
 pub(crate) fn send(message: ToWorker) {
-    LINK.with_borrow_mut(|link| match &link.worker {
-        Some(worker) if link.ready => post(worker, &message),
-        _ => link.waiting.push(message),
+    LINK.with_borrow_mut(|link| {
+        link.ordered += u32::from(message.is_order());
+        match &link.worker {
+            Some(worker) if link.ready => post(worker, &message),
+            _ => link.waiting.push(message),
+        }
     });
+}
+
+/// How many orders this worker has been given.
+pub(crate) fn ordered() -> u32 {
+    LINK.with_borrow(|link| link.ordered)
 }
 
 fn flush() {

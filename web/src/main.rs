@@ -18,7 +18,7 @@ use wasm_bindgen::JsCast;
 
 fn main() {
     match js_sys::global().dyn_into::<web_sys::DedicatedWorkerGlobalScope>() {
-        Ok(scope) => worker::start(scope),
+        Ok(scope) => worker::start(&scope),
         Err(_) => {
             console_error_panic_hook::set_once();
             components::mount();

@@ -30,6 +30,13 @@ pub(crate) enum ToWorker {
     Play(Option<f64>),
 }
 
+impl ToWorker {
+    /// Whether this changes the machine, rather than asking about it.
+    pub fn is_order(&self) -> bool {
+        !matches!(self, Self::Complete { .. } | Self::Show(_))
+    }
+}
+
 /// From the worker to the page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum FromWorker {
@@ -55,6 +62,8 @@ pub(crate) struct Update {
     pub fresh: bool,
     /// What the terminal wrote since the last update.
     pub spans: Vec<Span>,
+    /// How many orders the worker has taken: loads, lines, interrupts, changes of speed.
+    pub taken: u32,
     /// The prompt.
     pub prompt: String,
     /// Whether something is being carried out.

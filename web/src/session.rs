@@ -125,6 +125,8 @@ pub(crate) fn looks_like_configuration(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     const PRINTED: &str =

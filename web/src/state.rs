@@ -63,6 +63,8 @@ pub(crate) struct App {
     pub progress: RwSignal<Progress>,
     /// For how long, in milliseconds of real time.
     pub running_ms: RwSignal<f64>,
+    /// Whether the worker has still to take an order, or to carry one out.
+    pub busy: RwSignal<bool>,
     /// The multiple of real time at which the clock plays.
     pub playing: RwSignal<Option<f64>>,
     /// The speed chosen for playing.
@@ -108,6 +110,7 @@ impl App {
             prompt: RwSignal::new("$ ".into()),
             progress: RwSignal::new(Progress::Idle),
             running_ms: RwSignal::default(),
+            busy: RwSignal::new(true),
             playing: RwSignal::default(),
             speed: RwSignal::new(10.0),
             output: StoredValue::default(),
@@ -153,6 +156,11 @@ impl App {
         }
     }
 
+    fn order(self, message: ToWorker) {
+        self.busy.set(true);
+        link::send(message);
+    }
+
     /// Enters one line, as if typed.
     pub(crate) fn enter(self, line: impl Into<String>) {
         self.enter_all(vec![line.into()]);
@@ -162,7 +170,7 @@ impl App {
     pub(crate) fn enter_all(self, lines: Vec<String>) {
         self.session
             .update(|session| session.lines.extend(lines.iter().cloned()));
-        link::send(ToWorker::Enter(lines));
+        self.order(ToWorker::Enter(lines));
     }
 
     /// Puts a session in place of the present one, which can be had again with [`App::take_back`].
@@ -203,7 +211,7 @@ impl App {
             wanted.path = None;
             wanted.offset = 0;
         });
-        link::send(ToWorker::Load {
+        self.order(ToWorker::Load {
             seed: session.seed,
             lines: session.lines.clone(),
         });
@@ -212,21 +220,21 @@ impl App {
 
     /// Gives up what is being carried out.
     pub(crate) fn interrupt(self) {
-        link::send(ToWorker::Interrupt);
+        self.order(ToWorker::Interrupt);
     }
 
     /// Lets the clock run by itself at the chosen speed, or stops it.
     pub(crate) fn toggle_play(self) {
         let speed = self.speed.get_untracked();
         let wanted = self.playing.get_untracked().is_none().then_some(speed);
-        link::send(ToWorker::Play(wanted));
+        self.order(ToWorker::Play(wanted));
     }
 
     /// Chooses the speed.
     pub(crate) fn set_speed(self, speed: f64) {
         self.speed.set(speed);
         if self.playing.get_untracked().is_some() {
-            link::send(ToWorker::Play(Some(speed)));
+            self.order(ToWorker::Play(Some(speed)));
         }
     }
 
@@ -252,7 +260,11 @@ impl App {
             FromWorker::Failed(reason) => {
                 self.progress.set(Progress::Idle);
                 self.playing.set(None);
-                self.failure.set(Some(reason));
+                self.busy.set(false);
+                // The first reason is the reason; the browser's own word for it comes after.
+                self.failure.update(|known| {
+                    known.get_or_insert(reason);
+                });
             }
             FromWorker::Update(update) => self.take_in(*update),
         }
@@ -270,6 +282,8 @@ impl App {
             self.session
                 .update(|session| session.lines.extend(update.entered));
         }
+        let idle = matches!(update.progress, Progress::Idle) && update.taken == link::ordered();
+        set(self.busy, !idle);
         set(self.prompt, update.prompt);
         set(self.progress, update.progress);
         set(self.running_ms, update.running_ms);

@@ -49,11 +49,13 @@ struct Worker {
     play: Option<Play>,
     /// Steps of the playing clock whose echo is still to come, and is not for the page.
     hidden_steps: u32,
+    /// Orders taken so far.
+    taken: u32,
     timer: Option<Closure<dyn FnMut()>>,
 }
 
 /// Starts the worker.
-pub(crate) fn start(scope: DedicatedWorkerGlobalScope) {
+pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
     report_panics(scope.clone());
     let channel = MessageChannel::new().expect("message channels exist in every worker");
     let worker = Rc::new(RefCell::new(Worker {
@@ -72,6 +74,7 @@ pub(crate) fn start(scope: DedicatedWorkerGlobalScope) {
         progress: Progress::Idle,
         play: None,
         hidden_steps: 0,
+        taken: 0,
         timer: None,
     }));
 
@@ -109,6 +112,9 @@ fn report_panics(scope: DedicatedWorkerGlobalScope) {
 }
 
 fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
+    if message.is_order() {
+        worker.borrow_mut().taken += 1;
+    }
     match message {
         ToWorker::Load { seed, lines } => {
             let mut state = worker.borrow_mut();
@@ -310,6 +316,7 @@ impl Worker {
         let update = Update {
             fresh: std::mem::take(&mut self.fresh),
             spans: std::mem::take(&mut self.spans),
+            taken: self.taken,
             prompt: self.shell.prompt(),
             progress: self.progress.clone(),
             running_ms: self.running_since_ms.map_or(0.0, |since| now_ms - since),

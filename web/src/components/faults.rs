@@ -8,25 +8,32 @@ use crate::state::{App, use_app};
 struct Lasting {
     label: &'static str,
     title: &'static str,
-    set: &'static str,
+    /// The words for `fault`, by which the machine also tells of it.
+    words: &'static str,
     lift: &'static str,
 }
 
 const KILL: &str = "kill -9 $(pgrep redis-server)";
 const POWER: &str = "crash power";
 
-const LASTING: [Lasting; 2] = [
+const LASTING: [Lasting; 3] = [
     Lasting {
         label: "Disk full",
         title: "Every write to the disk fails with ENOSPC",
-        set: "fault disk full",
-        lift: "fault disk off",
+        words: "disk full",
+        lift: "fault disk ok",
     },
     Lasting {
         label: "Fail saves",
         title: "Every background save fails",
-        set: "fault bgsave fail",
-        lift: "fault bgsave off",
+        words: "bgsave fail",
+        lift: "fault bgsave ok",
+    },
+    Lasting {
+        label: "Fail fsync",
+        title: "Every fsync fails with EIO",
+        words: "fsync fail",
+        lift: "fault fsync ok",
     },
 ];
 
@@ -51,7 +58,7 @@ pub(crate) fn Faults() -> impl IntoView {
             app.clock.with(|clock| {
                 clock
                     .as_ref()
-                    .is_some_and(|clock| clock.faults.iter().any(|words| words.trim() == fault.set))
+                    .is_some_and(|clock| clock.faults.iter().any(|words| words == fault.words))
             })
         });
         view! {
@@ -59,7 +66,13 @@ pub(crate) fn Faults() -> impl IntoView {
                 class="fault"
                 title=fault.title
                 aria-pressed=move || if in_force.get() { "true" } else { "false" }
-                on:click=move |_| app.enter(if in_force.get() { fault.lift } else { fault.set })
+                on:click=move |_| {
+                    if in_force.get_untracked() {
+                        app.enter(fault.lift);
+                    } else {
+                        app.enter(format!("fault {}", fault.words));
+                    }
+                }
             >
                 {fault.label}
             </button>
@@ -81,6 +94,16 @@ pub(crate) fn Faults() -> impl IntoView {
                 on:click=move |_| app.enter(POWER)
             >
                 "Power loss"
+            </button>
+            <button
+                class="fault"
+                title="A power loss in which each unsynced page survives or not, by a coin"
+                on:click=move |_| {
+                    let seed = app.session.with_untracked(|session| session.lines.len());
+                    app.enter(format!("crash power seed {seed}"));
+                }
+            >
+                "Torn"
             </button>
             {lasting.collect_view()}
             <button

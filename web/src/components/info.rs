@@ -81,6 +81,8 @@ fn Fields(name: String, fields: Vec<(String, String)>) -> impl IntoView {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

@@ -22,6 +22,7 @@ pub(crate) fn Layers() -> impl IntoView {
         .into()
     });
     let cached = layer(|l| format::bytes(l.page_cache_bytes));
+    let cache_holds = Memo::new(move |_| app.layers.with(|l| l.page_cache_bytes > 0));
     let disk = layer(|l| format::bytes(l.disk_bytes));
     let disk_note = layer(disk_note);
     let up = Memo::new(move |_| {
@@ -40,10 +41,10 @@ pub(crate) fn Layers() -> impl IntoView {
                 <p class="value">{move || buffer.get()}</p>
                 <p class="note">{move || buffer_note.get()}</p>
             </div>
-            <div class="layer cache" class:holds=move || app.layers.with(|l| l.page_cache_bytes > 0)>
+            <div class="layer cache" class:holds=move || cache_holds.get()>
                 <h2>"Page cache"</h2>
                 <p class="value">{move || cached.get()}</p>
-                <p class="note">"survives kill -9, not power loss"</p>
+                <p class="note">{move || cache_note(cache_holds.get())}</p>
             </div>
             <div class="layer disk">
                 <h2>"Disk"</h2>
@@ -56,12 +57,14 @@ pub(crate) fn Layers() -> impl IntoView {
                 writes=Memo::new(move |_| app.layers.with(|l| l.exposed_kill))
                 oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_kill_oldest_us))
             />
+            <p class="stays kill">"page cache and disk stay"</p>
             <Reach
                 class="reach power"
                 what="power loss now takes"
                 writes=Memo::new(move |_| app.layers.with(|l| l.exposed_power))
                 oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_power_oldest_us))
             />
+            <p class="stays power">"the disk stays"</p>
         </div>
     }
 }
@@ -87,6 +90,14 @@ fn Reach(
                 </span>
             </p>
         </div>
+    }
+}
+
+fn cache_note(holds: bool) -> &'static str {
+    if holds {
+        "written, not synced"
+    } else {
+        "all written is synced"
     }
 }
 

@@ -97,7 +97,7 @@ fn Failure() -> impl IntoView {
             <div class="toast failure" role="alert">
                 <p>
                     <strong>"The engine stopped. "</strong>
-                    "This is a defect of Lastsave, not of what you typed. Start a fresh machine, or run your lines again."
+                    "This is a defect of Lastsave, not of what you typed. Start on a fresh machine; your lines can be brought back."
                 </p>
                 <p class="data">{move || app.failure.get()}</p>
                 <p class="row">

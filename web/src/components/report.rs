@@ -105,7 +105,7 @@ pub(crate) fn Report() -> impl IntoView {
                     }
                         .into_any()
                 } else {
-                    view! { <ol class="crashes">{all.into_iter().map(crash).collect_view()}</ol> }
+                    view! { <ol class="crashes">{all.iter().map(crash).collect_view()}</ol> }
                         .into_any()
                 }
             }}
@@ -113,7 +113,7 @@ pub(crate) fn Report() -> impl IntoView {
     }
 }
 
-fn crash(verdict: VerdictView) -> impl IntoView {
+fn crash(verdict: &VerdictView) -> impl IntoView {
     let lost = verdict.recovered_known && verdict.lost > 0;
     view! {
         <li>
@@ -122,7 +122,7 @@ fn crash(verdict: VerdictView) -> impl IntoView {
                 " "
                 {verdict.cause.clone()}
             </p>
-            <p class:loss=lost>{verdict::sentence(&verdict)}</p>
+            <p class:loss=lost>{verdict::sentence(verdict)}</p>
             <p class="hint">{verdict.explanation.clone()}</p>
         </li>
     }

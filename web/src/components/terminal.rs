@@ -45,7 +45,11 @@ pub(crate) fn Terminal() -> impl IntoView {
         }
     };
     view! {
-        <section class="terminal" aria-label="Terminal">
+        <section
+            class="terminal"
+            aria-label="Terminal"
+            aria-busy=move || if app.busy.get() { "true" } else { "false" }
+        >
             <pre
                 class="log"
                 role="log"

@@ -307,6 +307,8 @@ fn follow_size(frame: &web_sys::HtmlDivElement, size: RwSignal<(f64, f64)>) {
 
 #[cfg(test)]
 mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

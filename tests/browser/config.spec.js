@@ -1,0 +1,47 @@
+// Configurations: the article's, as printed and stripped; one parameter; and the bytes they lead to.
+import { expect, test } from "./page.js";
+import { idle, line, open, output, paste, tab, type } from "./lab.js";
+
+test.beforeEach(async ({ page }) => open(page));
+
+for (const preset of ["The article’s first", "The article’s hybrid"]) {
+  test(`${preset} configuration: refused as printed, accepted when stripped`, async ({ page }) => {
+    await tab(page, "Configuration");
+    await page.getByRole("button", { name: preset }).click();
+    await expect(page.locator(".own .warning")).toContainText("refuses to start");
+    await page.getByRole("button", { name: "Start with it as printed" }).click();
+    await idle(page);
+    await expect(output(page)).toContainText("FATAL CONFIG FILE ERROR");
+    await page.getByRole("button", { name: "Strip them and start" }).click();
+    await idle(page);
+    await expect(page.locator(".runs")).not.toContainText("no server");
+    const last = (await output(page).innerText()).split("FATAL CONFIG FILE ERROR").pop();
+    expect(last).toContain("Ready to accept connections");
+  });
+}
+
+test("a pasted configuration is offered to be written and started", async ({ page }) => {
+  await paste(page, "save 60 1000  # every minute\nappendonly yes\nappendfsync everysec # best\n");
+  await page.getByRole("button", { name: "Strip them, write redis.conf, start" }).click();
+  await idle(page);
+  await expect(page.locator(".runs")).toContainText("AOF everysec");
+});
+
+test("a parameter is changed by the line that changes it", async ({ page }) => {
+  await tab(page, "Configuration");
+  await page.getByLabel("appendonly", { exact: true }).selectOption("yes");
+  await idle(page);
+  await expect(output(page)).toContainText("CONFIG SET appendonly yes");
+  await expect(page.locator(".parameters .changed")).toContainText(["appendonly"]);
+});
+
+test("bytes and what they mean point at each other", async ({ page }) => {
+  await type(page, "CONFIG SET appendonly yes", "advance 2s", "SET session:1 user");
+  await tab(page, "Files");
+  await expect(page.getByRole("button", { name: /incr\.aof/ })).toHaveAttribute("aria-current", "true");
+  await expect(page.locator(".hex .unsynced").first()).toBeVisible();
+  const note = page.locator(".notes button", { hasText: "session:1" });
+  await note.hover();
+  await expect(page.locator(".hex .lit").first()).toBeVisible();
+  await line(page).focus();
+});
