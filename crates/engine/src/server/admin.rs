@@ -135,7 +135,7 @@ impl Engine {
     fn config_set(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
         let words: Vec<&[u8]> = args.skip(2).iter().collect();
         if !words.len().is_multiple_of(2) {
-            return self.reply_error(client, &lastsave_keyspace::arity_error("config|set"));
+            return self.reply_error(client, SYNTAX_ERROR);
         }
         let pairs: Vec<(&[u8], &[u8])> = words.chunks(2).map(|pair| (pair[0], pair[1])).collect();
         let by = SetBy {
@@ -175,6 +175,10 @@ impl Engine {
         vfs: &mut dyn Vfs,
     ) -> Result<(), (&'static str, &'static str)> {
         self.obey_config();
+        if self.config.dir != old.dir {
+            // The driver's disk is rooted there, and files are open in it.
+            return Err(("dir", "the data directory can't change while the server runs"));
+        }
         if self.config.appendonly != old.appendonly {
             if self.config.appendonly {
                 self.switch_aof_on(vfs)
