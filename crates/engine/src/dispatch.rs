@@ -2,8 +2,7 @@
 //! on its way to the append-only file.
 
 use lastsave_keyspace::{
-    Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, arity_error, lookup,
-    lookup_subcommand, unknown_command_error,
+    Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, resolve,
 };
 use lastsave_resp::{Args, Limits};
 use lastsave_vfs::Vfs;
@@ -124,7 +123,8 @@ impl Engine {
             }
             Err(error) => {
                 client.multi_refused |= client.in_multi;
-                self.reply_error(client, &error);
+                self.stats.error_replies += 1;
+                client.reply.error_bytes(&error);
             }
         }
         let appended = self.commit_unit(true);
@@ -132,30 +132,16 @@ impl Engine {
         client.gate_reply(gate);
     }
 
-    /// Finds the command's row and makes the checks that come before it runs, in Redis's order.
-    fn resolve(&self, client: &Client, args: Args<'_>) -> Result<&'static Command, String> {
-        let container = lookup(&args[0]).ok_or_else(|| unknown_command_error(args))?;
-        let mut command = container;
-        if !container.subcommands.is_empty()
-            && let Some(name) = args.get(1)
-        {
-            command = lookup_subcommand(container, name).ok_or_else(|| {
-                format!(
-                    "ERR unknown subcommand '{}'. Try {} HELP.",
-                    String::from_utf8_lossy(&name[..name.len().min(128)]),
-                    container.name.to_uppercase(),
-                )
-            })?;
-        }
-        let arity = isize::from(command.arity);
-        let len = args.len() as isize;
-        if (arity > 0 && len != arity) || len < -arity {
-            return Err(if std::ptr::eq(command, container) {
-                arity_error(command.name)
-            } else {
-                arity_error(&format!("{}|{}", container.name, command.name))
-            });
-        }
+    /// Finds the command's row and makes the checks that come before it runs, in Redis's order. An error is bytes, since it
+    /// may quote the request.
+    fn resolve(&self, client: &Client, args: Args<'_>) -> Result<&'static Command, Vec<u8>> {
+        let command = resolve(args)?.command;
+        self.check(client, command).map_err(String::into_bytes)?;
+        Ok(command)
+    }
+
+    /// Whether this client may run this command now.
+    fn check(&self, client: &Client, command: &'static Command) -> Result<(), String> {
         let flags = command.flags;
         if matches!(command.handler, Handler::Server(ServerCommand::Debug))
             && !self.allows_debug(client)
@@ -179,7 +165,7 @@ impl Engine {
         {
             return Err(error);
         }
-        Ok(command)
+        Ok(())
     }
 
     fn allows_debug(&self, client: &Client) -> bool {

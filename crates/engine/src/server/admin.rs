@@ -166,6 +166,7 @@ impl Engine {
         let settings = &mut self.keyspace.settings;
         settings.max_string_len = self.config.proto_max_bulk_len as usize;
         settings.lazy_expire = self.config.lazyfree_lazy_expire;
+        settings.lazy_user_del = self.config.lazyfree_lazy_user_del;
     }
 
     /// Carries out a change of the configuration at run time; `Err` names the parameter that could not be.
@@ -177,7 +178,10 @@ impl Engine {
         self.obey_config();
         if self.config.dir != old.dir {
             // The driver's disk is rooted there, and files are open in it.
-            return Err(("dir", "the data directory can't change while the server runs"));
+            return Err((
+                "dir",
+                "the data directory can't change while the server runs",
+            ));
         }
         if self.config.appendonly != old.appendonly {
             if self.config.appendonly {

@@ -38,6 +38,7 @@ impl Engine {
             progress: LoadProgress::default(),
         };
         let started_us = self.now_us;
+        self.keyspace.set_restore_time(started_us);
         if self.config.appendonly {
             let names = self.aof_names();
             let mut manifest = lastsave_aof::load(vfs, &names)
