@@ -3,6 +3,8 @@
 //! A job is a value with no tie to the engine: the native server carries it out on a thread, the simulated world in
 //! slices of its own time. Either way a crash may land between any two of its steps.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use lastsave_aof::SyncTicket;
 use lastsave_dict::{Chunk, Record, ValueRef};
 use lastsave_keyspace::FrozenObject;
@@ -99,9 +101,28 @@ pub struct SnapshotSpec {
     pub incremental_sync: bool,
 }
 
+/// Says that a snapshot is no longer wanted, from the moment on at which the engine decides so. The thread that writes
+/// it learns of [`crate::Output::KillJob`] only later, and must not put an old snapshot in a newer one's place meanwhile.
+#[derive(Clone, Default)]
+pub(crate) struct Withdrawal(Arc<Mutex<bool>>);
+
+impl Withdrawal {
+    /// Withdraws the snapshot. Afterwards it takes its final name no more, unless it already has.
+    pub(crate) fn withdraw(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// Runs `rename` unless the snapshot was withdrawn, which cannot happen meanwhile.
+    fn unless_withdrawn<T>(&self, rename: impl FnOnce() -> T) -> Option<T> {
+        let withdrawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (!*withdrawn).then(rename)
+    }
+}
+
 /// Writes a snapshot to a file, one operation a step. Used for background jobs, and in one go for SAVE.
 pub struct SnapshotWriter {
     spec: SnapshotSpec,
+    withdrawal: Withdrawal,
     encoding: Encoding,
     state: State,
     file: Option<FileId>,
@@ -160,6 +181,7 @@ impl SnapshotWriter {
         };
         Self {
             spec,
+            withdrawal: Withdrawal::default(),
             encoding,
             state: State::Open,
             file: None,
@@ -169,6 +191,11 @@ impl SnapshotWriter {
             written_len: 0,
             unsynced_len: 0,
         }
+    }
+
+    /// What withdraws this snapshot.
+    pub(crate) fn withdrawal(&self) -> Withdrawal {
+        self.withdrawal.clone()
     }
 
     /// What it writes, and where.
@@ -243,9 +270,17 @@ impl SnapshotWriter {
                 })
             }
             State::Rename => {
-                vfs.rename(&self.spec.temp_path, self.final_path())?;
-                self.state = State::SyncDir;
-                Ok(Step::Operation)
+                let withdrawal = self.withdrawal.clone();
+                let rename = || vfs.rename(&self.spec.temp_path, self.final_path());
+                match withdrawal.unless_withdrawn(rename) {
+                    Some(renamed) => {
+                        renamed?;
+                        self.state = State::SyncDir;
+                        Ok(Step::Operation)
+                    }
+                    // Nothing comes but the order to stop.
+                    None => Ok(Step::NeedPart),
+                }
             }
             State::SyncDir => {
                 vfs.sync_dir(parent_dir(self.final_path()))?;

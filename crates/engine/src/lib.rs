@@ -51,7 +51,7 @@ pub use config::Config;
 pub use engine::{Engine, Host};
 pub use facts::ProcessFacts;
 pub use job::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
-pub use log::{Level, format_log_line};
+pub use log::{Level, format_log_line, format_log_line_as};
 pub use output::{ClientId, Event, ExitReason, Output, Signal};
 pub use status::{AofStatus, LoadProgress, LoadReport, LoadSource, LoadedFile, Status};
 

@@ -33,6 +33,18 @@ pub fn format_log_line(
     utc_offset_s: i64,
     text: &str,
 ) -> String {
+    format_log_line_as('M', pid, level, now_us, utc_offset_s, text)
+}
+
+/// As [`format_log_line`], for another role: `C` for a process that does not serve (yet).
+pub fn format_log_line_as(
+    role: char,
+    pid: u32,
+    level: Level,
+    now_us: u64,
+    utc_offset_s: i64,
+    text: &str,
+) -> String {
     let now_s = (now_us / 1_000_000) as i64 + utc_offset_s;
     let (year, month, day) = civil_from_days(now_s.div_euclid(86_400));
     let second_of_day = now_s.rem_euclid(86_400);
@@ -40,7 +52,7 @@ pub fn format_log_line(
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
     format!(
-        "{pid}:M {day:02} {} {year} {:02}:{:02}:{:02}.{:03} {} {text}",
+        "{pid}:{role} {day:02} {} {year} {:02}:{:02}:{:02}.{:03} {} {text}",
         MONTHS[month as usize - 1],
         second_of_day / 3600,
         second_of_day / 60 % 60,

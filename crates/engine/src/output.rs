@@ -3,7 +3,7 @@
 use crate::{Job, JobId, Level, SnapshotPart};
 
 /// A connection, named by the engine. Numbers rise and are not used again, as CLIENT ID promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u64);
 
 /// What the driver must do next. Drain [`crate::Engine::poll_output`] fully after each batch.

@@ -26,7 +26,7 @@ pub enum Errno {
     ReadOnly,
     /// `EMFILE`: too many open files.
     TooManyFiles,
-    /// Any other number of the native system.
+    /// Any other number of the native system, Linux's.
     Other(i32),
 }
 
@@ -43,6 +43,19 @@ impl std::fmt::Display for Errno {
             Self::Io => "Input/output error",
             Self::ReadOnly => "Read-only file system",
             Self::TooManyFiles => "Too many open files",
+            Self::Other(1) => "Operation not permitted",
+            Self::Other(9) => "Bad file descriptor",
+            Self::Other(12) => "Cannot allocate memory",
+            Self::Other(16) => "Device or resource busy",
+            Self::Other(18) => "Invalid cross-device link",
+            Self::Other(22) => "Invalid argument",
+            Self::Other(26) => "Text file busy",
+            Self::Other(27) => "File too large",
+            Self::Other(36) => "File name too long",
+            Self::Other(40) => "Too many levels of symbolic links",
+            Self::Other(98) => "Address already in use",
+            Self::Other(99) => "Cannot assign requested address",
+            Self::Other(122) => "Disk quota exceeded",
             Self::Other(number) => return write!(f, "Unknown error {number}"),
         })
     }

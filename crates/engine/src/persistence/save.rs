@@ -46,8 +46,10 @@ impl Default for Saves {
 }
 
 impl Engine {
-    fn temp_rdb_path(&self) -> String {
-        let name = format!("temp-{}.rdb", self.host.pid);
+    /// A background save has a name of its own: a save at once may begin while the other is being stopped.
+    fn temp_rdb_path(&self, background: bool) -> String {
+        let mark = if background { "bg-" } else { "" };
+        let name = format!("temp-{mark}{}.rdb", self.host.pid);
         match parent_dir(&self.config.dbfilename) {
             "" => name,
             dir => format!("{dir}/{name}"),
@@ -57,7 +59,7 @@ impl Engine {
     /// Saves here and now. The log says what went wrong.
     pub(crate) fn save_now(&mut self, vfs: &mut dyn Vfs) -> Result<(), Error> {
         let path = self.config.dbfilename.clone();
-        let temp_path = self.temp_rdb_path();
+        let temp_path = self.temp_rdb_path(false);
         let spec = self.snapshot_spec(JobKind::Save, temp_path.clone(), Some(path.clone()));
         self.event(Event::SnapshotCut {
             job: None,
@@ -106,7 +108,7 @@ impl Engine {
         self.saves.last_try_s = self.now_s();
         self.saves.scheduled = false;
         let path = self.config.dbfilename.clone();
-        let spec = self.snapshot_spec(JobKind::Save, self.temp_rdb_path(), Some(path.clone()));
+        let spec = self.snapshot_spec(JobKind::Save, self.temp_rdb_path(true), Some(path.clone()));
         self.start_snapshot(spec, path);
         let pid = self.host.pid;
         self.log(

@@ -6,7 +6,9 @@ use lastsave_rdb::{Aux, EncoderOptions};
 use lastsave_vfs::{Error, Vfs};
 
 use crate::engine::Engine;
-use crate::job::{Job, JobId, JobKind, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
+use crate::job::{
+    Job, JobId, JobKind, SnapshotPart, SnapshotSpec, SnapshotWriter, Step, Withdrawal,
+};
 use crate::{Event, JobOutcome, Output, REDIS_VERSION};
 
 /// Entries walked in one slice: some tens of microseconds.
@@ -29,6 +31,7 @@ pub(crate) struct Snapshot {
     pub(crate) offset_at_cut: u64,
     pub(crate) keys_at_cut: u64,
     pub(crate) keys_walked: u64,
+    withdrawal: Withdrawal,
     parts_under_way: usize,
     walked: bool,
     pool: Vec<Chunk<FrozenObject>>,
@@ -101,6 +104,7 @@ impl Engine {
         let (kind, temp_path) = (spec.kind, spec.temp_path.clone());
         self.stats.snapshots += 1;
         let databases = self.database_sizes();
+        let writer = Box::new(SnapshotWriter::new(spec));
         self.keyspace.snapshot_begin();
         self.snapshot = Some(Snapshot {
             job,
@@ -113,6 +117,7 @@ impl Engine {
             offset_at_cut: self.aof_offsets().map_or(0, |offsets| offsets.appended),
             keys_at_cut: self.keyspace.len() as u64,
             keys_walked: 0,
+            withdrawal: writer.withdrawal(),
             parts_under_way: 1,
             walked: false,
             pool: Vec::new(),
@@ -122,10 +127,8 @@ impl Engine {
             path,
             writes: self.stats.writes,
         });
-        self.outputs.push_back(Output::StartJob(
-            job,
-            Job::Snapshot(Box::new(SnapshotWriter::new(spec))),
-        ));
+        self.outputs
+            .push_back(Output::StartJob(job, Job::Snapshot(writer)));
         self.outputs
             .push_back(Output::FeedJob(job, SnapshotPart::Databases(databases)));
     }
@@ -165,6 +168,7 @@ impl Engine {
     /// Stops the running snapshot and forgets it; the driver removes its file.
     pub(crate) fn kill_snapshot(&mut self) {
         if let Some(snapshot) = self.snapshot.take() {
+            snapshot.withdrawal.withdraw();
             self.keyspace.snapshot_abandon();
             self.outputs.push_back(Output::KillJob(snapshot.job));
             self.event(Event::SnapshotFailed {

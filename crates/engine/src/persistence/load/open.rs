@@ -23,6 +23,7 @@ impl Engine {
                     .is_some_and(is_number)
             };
             between("temp-", ".rdb")
+                || between("temp-bg-", ".rdb")
                 || between("temp-rewriteaof-", ".aof")
                 || between("temp-rewriteaof-bg-", ".aof")
         };

@@ -1,0 +1,446 @@
+//! The loop: waits for sockets, signals, threads and time, drives the engine, and sends what it says.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::os::fd::{AsFd, OwnedFd};
+
+use lastsave_engine::{ClientId, Engine, Level, Output};
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+
+use crate::RealDisk;
+use crate::disk::reason;
+use crate::log::Log;
+use crate::net::{self, Accepted, Listener};
+use crate::process::{self, Clock};
+use crate::signals::Signals;
+use crate::workers::{Report, Workers};
+
+/// Bytes read at once; one buffer for all connections.
+const READ_LEN: usize = 64 << 10;
+
+/// Events taken from the system at once.
+const EVENTS: usize = 1024;
+
+/// Connections accepted at once, so that a flood of them does not starve those that are there.
+const ACCEPTS: usize = 1000;
+
+/// How often the engine is told what the process uses, in microseconds.
+const FACTS_INTERVAL_US: u64 = 1_000_000;
+
+/// What an event is about: small numbers are our own descriptors, larger ones connections.
+const WAKE: u64 = 0;
+const SIGNAL: u64 = 1;
+const FIRST_LISTENER: u64 = 2;
+const FIRST_CONNECTION: u64 = 1 << 16;
+
+/// A server at work: an engine and everything around it. One thread.
+pub struct Reactor {
+    engine: Engine,
+    disk: RealDisk,
+    /// The configured folder that `disk` stands for.
+    dir: String,
+    workers: Workers,
+    epoll: OwnedFd,
+    listeners: Vec<Listener>,
+    signals: Signals,
+    clock: Clock,
+    log: Log,
+    max_clients: u32,
+
+    connections: Vec<Option<Connection>>,
+    /// Places in `connections` that are empty.
+    free: Vec<usize>,
+    /// Places that became empty in this round: events of the connection before may still be at hand, so that nobody
+    /// else gets them before the round has ended.
+    freed: Vec<usize>,
+    places: HashMap<ClientId, usize, BuildHasherDefault<IdHasher>>,
+
+    events: Vec<epoll::Event>,
+    buffer: Box<[u8]>,
+    next_facts_us: u64,
+}
+
+struct Connection {
+    fd: OwnedFd,
+    client: ClientId,
+    /// Replies did not fit into the socket's buffer; we are told when there is room again.
+    waits_to_send: bool,
+    /// Once its replies are sent, it is closed.
+    closing: bool,
+}
+
+/// Client numbers are handed out one by one, which is spread enough.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The table takes the place from the low bits and a tag from the high ones.
+        self.0 = number ^ number << 57;
+    }
+}
+
+/// The parts that a reactor is made of.
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    pub(crate) disk: RealDisk,
+    pub(crate) workers: Workers,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) signals: Signals,
+    pub(crate) log: Log,
+    pub(crate) max_clients: u32,
+}
+
+impl Reactor {
+    pub(crate) fn new(parts: Parts) -> rustix::io::Result<Self> {
+        let reactor = Self {
+            dir: parts.engine.config().dir.clone(),
+            engine: parts.engine,
+            disk: parts.disk,
+            workers: parts.workers,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            listeners: parts.listeners,
+            signals: parts.signals,
+            clock: Clock::default(),
+            log: parts.log,
+            max_clients: parts.max_clients,
+            connections: Vec::new(),
+            free: Vec::new(),
+            freed: Vec::new(),
+            places: HashMap::default(),
+            events: Vec::with_capacity(EVENTS),
+            buffer: vec![0; READ_LEN].into(),
+            next_facts_us: 0,
+        };
+        reactor.watch(reactor.workers.wake(), WAKE)?;
+        reactor.watch(reactor.signals.wake(), SIGNAL)?;
+        for (listener, token) in reactor.listeners.iter().zip(FIRST_LISTENER..) {
+            reactor.watch(&listener.fd, token)?;
+        }
+        Ok(reactor)
+    }
+
+    /// Loads the data set, serves until the engine wants to end, and returns the process's status.
+    pub fn run(mut self) -> i32 {
+        let now_us = self.clock.read();
+        let (clock, signals, log) = (&mut self.clock, &self.signals, &self.log);
+        self.engine.start(now_us, &mut self.disk, &mut |_| {
+            if signals.pending() {
+                log.line(
+                    Level::Warning,
+                    "Received shutdown signal during loading, exiting now.",
+                );
+                std::process::exit(0);
+            }
+            clock.read()
+        });
+        self.tell_facts(now_us);
+        let mut status = self.carry_out_all();
+        if status.is_none() {
+            for listener in &self.listeners {
+                if let Some(path) = &listener.unix_path {
+                    self.log.line(
+                        Level::Notice,
+                        &format!("The server is now ready to accept connections at {path}"),
+                    );
+                }
+            }
+        }
+        while status.is_none() {
+            status = self.round();
+        }
+        for listener in &self.listeners {
+            if let Some(path) = &listener.unix_path {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        status.expect("the loop has ended")
+    }
+
+    /// Waits until something happens and deals with all that has. Returns the status to end with, if it is time to.
+    fn round(&mut self) -> Option<i32> {
+        let mut events = std::mem::take(&mut self.events);
+        events.clear();
+        let timeout = self.timeout();
+        match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => panic!("epoll_wait: {errno}"),
+        }
+        let now_us = self.clock.read();
+        for event in &events {
+            let (token, flags) = (event.data.u64(), event.flags);
+            match token {
+                FIRST_CONNECTION.. => {
+                    self.connection_ready((token - FIRST_CONNECTION) as usize, flags, now_us)
+                }
+                WAKE => self.take_reports(now_us),
+                SIGNAL => {
+                    for signal in self.signals.take() {
+                        self.engine.handle_signal(now_us, signal, &mut self.disk);
+                    }
+                }
+                _ => self.accept((token - FIRST_LISTENER) as usize, now_us),
+            }
+        }
+        self.events = events;
+        if self
+            .engine
+            .next_timeout()
+            .is_some_and(|due_us| due_us <= now_us)
+        {
+            self.engine.handle_timeout(now_us, &mut self.disk);
+        }
+        self.engine.flush(now_us, &mut self.disk);
+        let status = self.carry_out_all();
+        self.free.append(&mut self.freed);
+        if now_us >= self.next_facts_us {
+            self.tell_facts(now_us);
+        }
+        if self.engine.config().dir != self.dir {
+            self.change_dir();
+        }
+        status
+    }
+
+    /// How long to wait at most.
+    fn timeout(&self) -> Timespec {
+        let now_us = process::now_us();
+        let due_us = self.engine.next_timeout().unwrap_or(now_us);
+        let wait_us = due_us.saturating_sub(now_us);
+        Timespec {
+            tv_sec: (wait_us / 1_000_000) as i64,
+            tv_nsec: (wait_us % 1_000_000 * 1000) as i64,
+        }
+    }
+
+    fn watch(&self, fd: impl AsFd, token: u64) -> rustix::io::Result<()> {
+        let data = epoll::EventData::new_u64(token);
+        epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)
+    }
+
+    fn accept(&mut self, index: usize, now_us: u64) {
+        for _ in 0..ACCEPTS {
+            let keepalive_s = self.engine.config().tcp_keepalive_s;
+            match net::accept(&self.listeners[index], keepalive_s) {
+                Ok(Some(accepted)) => self.admit(accepted, now_us),
+                Ok(None) => return,
+                Err(errno) => {
+                    self.log.line(
+                        Level::Warning,
+                        &format!("Accepting client connection: {}", reason(errno)),
+                    );
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, accepted: Accepted, now_us: u64) {
+        let config = self.engine.config();
+        let refusal =
+            if self.places.len() as u64 >= u64::from(config.maxclients.min(self.max_clients)) {
+                Some("-ERR max number of clients reached\r\n")
+            } else if config.protected_mode && config.requirepass.is_empty() && !accepted.is_local {
+                Some(PROTECTED)
+            } else {
+                None
+            };
+        if let Some(text) = refusal {
+            // Whether it arrives is of no consequence.
+            let _ = rustix::net::send(&accepted.fd, text.as_bytes(), SendFlags::NOSIGNAL);
+            return;
+        }
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(None);
+            self.connections.len() - 1
+        });
+        if let Err(errno) = self.watch(&accepted.fd, FIRST_CONNECTION + place as u64) {
+            self.log.line(
+                Level::Warning,
+                &format!(
+                    "Error registering fd event for the new client: {}",
+                    reason(errno)
+                ),
+            );
+            self.free.push(place);
+            return;
+        }
+        let client = self
+            .engine
+            .handle_connect(now_us, &accepted.address, &accepted.local_address);
+        self.places.insert(client, place);
+        self.connections[place] = Some(Connection {
+            fd: accepted.fd,
+            client,
+            waits_to_send: false,
+            closing: false,
+        });
+    }
+
+    fn connection_ready(&mut self, place: usize, flags: epoll::EventFlags, now_us: u64) {
+        let Some(connection) = &self.connections[place] else {
+            return;
+        };
+        if flags.contains(epoll::EventFlags::OUT) {
+            self.send(place, now_us);
+        } else if connection.closing {
+            // Only its replies matter now, and there is nobody left to read them.
+            self.disconnect(place, now_us);
+        } else {
+            self.receive(place, now_us);
+        }
+    }
+
+    fn receive(&mut self, place: usize, now_us: u64) {
+        let connection = self.connections[place]
+            .as_ref()
+            .expect("the caller has looked");
+        match rustix::net::recv(&connection.fd, &mut *self.buffer, RecvFlags::empty()) {
+            Ok((0, _)) => self.disconnect(place, now_us),
+            Ok((len, _)) => {
+                let bytes = &self.buffer[..len];
+                self.engine
+                    .handle_input(now_us, connection.client, bytes, &mut self.disk);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => self.disconnect(place, now_us),
+        }
+    }
+
+    /// Sends what the engine has released for a connection, as far as the socket takes it.
+    fn send(&mut self, place: usize, now_us: u64) {
+        let Some(connection) = &mut self.connections[place] else {
+            return;
+        };
+        let bytes = self.engine.reply_bytes(connection.client);
+        let all = match rustix::net::send(&connection.fd, bytes, SendFlags::NOSIGNAL) {
+            Ok(len) => {
+                let all = len == bytes.len();
+                self.engine.consume_reply(connection.client, len);
+                all
+            }
+            Err(Errno::AGAIN | Errno::INTR) => false,
+            Err(_) => return self.disconnect(place, now_us),
+        };
+        if all && connection.closing {
+            return self.disconnect(place, now_us);
+        }
+        if all == connection.waits_to_send {
+            connection.waits_to_send = !all;
+            self.obey_interest(place);
+        }
+    }
+
+    /// Has the system tell of what the connection waits for.
+    fn obey_interest(&self, place: usize) {
+        let connection = self.connections[place]
+            .as_ref()
+            .expect("the caller has looked");
+        let mut flags = epoll::EventFlags::empty();
+        flags.set(epoll::EventFlags::IN, !connection.closing);
+        flags.set(epoll::EventFlags::OUT, connection.waits_to_send);
+        let data = epoll::EventData::new_u64(FIRST_CONNECTION + place as u64);
+        epoll::modify(&self.epoll, &connection.fd, data, flags)
+            .expect("the descriptor is open and watched");
+    }
+
+    fn disconnect(&mut self, place: usize, now_us: u64) {
+        if let Some(connection) = self.connections[place].take() {
+            self.places.remove(&connection.client);
+            self.engine.handle_disconnect(now_us, connection.client);
+            self.freed.push(place);
+        }
+    }
+
+    fn take_reports(&mut self, now_us: u64) {
+        for report in self.workers.take_reports() {
+            match report {
+                Report::Progress(job, parts, chunks) => {
+                    self.engine.handle_job_progress(now_us, job, parts, chunks);
+                }
+                Report::Done(job, outcome) => {
+                    self.engine
+                        .handle_job_done(now_us, job, &outcome, &mut self.disk);
+                }
+            }
+        }
+    }
+
+    /// Does all that the engine asks for. Returns the status to end with, if it does.
+    fn carry_out_all(&mut self) -> Option<i32> {
+        let now_us = self.clock.last_us();
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Reply(client) => {
+                    if let Some(place) = self.places.get(&client) {
+                        self.send(*place, now_us);
+                    }
+                }
+                Output::Close {
+                    client,
+                    after_reply,
+                } => self.close(client, after_reply, now_us),
+                Output::Log(level, text) => self.log.write(level, &text),
+                Output::StartJob(id, job) => self.workers.start_job(id, job, &self.disk),
+                Output::FeedJob(id, part) => self.workers.feed_job(id, part),
+                Output::KillJob(id) => self.workers.stop_job(id),
+                Output::Event(_) => {}
+                Output::Exit(status, _) => return Some(status),
+            }
+        }
+        None
+    }
+
+    fn close(&mut self, client: ClientId, after_reply: bool, now_us: u64) {
+        let Some(place) = self.places.get(&client).copied() else {
+            return;
+        };
+        if !after_reply || self.engine.reply_bytes(client).is_empty() {
+            return self.disconnect(place, now_us);
+        }
+        let connection = self.connections[place].as_mut().expect("it has a place");
+        connection.closing = true;
+        connection.waits_to_send = true;
+        self.obey_interest(place);
+    }
+
+    fn tell_facts(&mut self, now_us: u64) {
+        self.next_facts_us = now_us + FACTS_INTERVAL_US;
+        self.engine.set_process_facts(process::facts());
+    }
+
+    /// CONFIG SET dir: files opened from now on are in the new folder.
+    fn change_dir(&mut self) {
+        self.dir.clone_from(&self.engine.config().dir);
+        let changed = std::env::set_current_dir(&self.dir)
+            .and_then(|()| std::env::current_dir())
+            .map_err(|error| error.to_string())
+            .and_then(|dir| {
+                self.disk
+                    .change_dir(&dir)
+                    .map_err(|error| error.to_string())
+            });
+        if let Err(error) = changed {
+            self.log.line(
+                Level::Warning,
+                &format!("Can't chdir to '{}': {error}", self.dir),
+            );
+        }
+    }
+}
+
+/// What a client from elsewhere reads while protected mode guards a server without password.
+const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To connect from elsewhere, set a password (requirepass), or switch protected mode off from this machine: CONFIG SET protected-mode no, and CONFIG REWRITE to keep it so, or --protected-mode no on the command line. Only do so if the server cannot be reached from the internet.\r\n";
