@@ -26,7 +26,8 @@ impl Engine {
         self.process = facts;
     }
 
-    pub(crate) fn info_facts(&self) -> InfoFacts {
+    /// What INFO tells, gathered: [`crate::info::info`] prints it.
+    pub fn info_facts(&self) -> InfoFacts {
         let mut facts = InfoFacts {
             server: self.server_facts(),
             clients: ClientsFacts {

@@ -18,7 +18,7 @@ pub mod glob;
 pub mod number;
 
 pub use call::{Call, Effects, EventClass, Origin, Propagated};
-pub use object::{FrozenObject, Object, OwnedValue};
+pub use object::{FrozenObject, Object, OwnedValue, encoding_name};
 pub use store::{Database, Keyspace, Settings};
 pub use table::{
     ACL_CATEGORIES, COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, KeySpec, Resolved,

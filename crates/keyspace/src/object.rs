@@ -117,7 +117,7 @@ impl Stored {
 }
 
 /// The name of an entry's encoding, as OBJECT ENCODING says it.
-pub(crate) fn encoding_name(entry: &EntryRef<'_, Object>) -> &'static str {
+pub fn encoding_name(entry: &EntryRef<'_, Object>) -> &'static str {
     encoding_of(entry.value(), entry.tag())
 }
 

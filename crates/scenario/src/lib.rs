@@ -10,9 +10,11 @@
 //! - A *scenario* is a text file of such lines ([`Scenario`]), with a version, a seed and expectations.
 //! - [`View`] is what the page shows, taken from the world in one go.
 
+mod reply;
 mod report;
 mod scenario;
 mod shell;
+mod units;
 mod view;
 mod world;
 
@@ -24,4 +26,4 @@ pub use view::{
     KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View,
     ViewRequest,
 };
-pub use world::World;
+pub use world::{Faults, MachineProfile, START_US, SaveFault, WorkloadKind, WorkloadSpec, World};

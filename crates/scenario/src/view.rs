@@ -123,6 +123,10 @@ pub struct VerdictView {
     pub recovered_known: bool,
     /// Writes acknowledged before the crash.
     pub acknowledged: u64,
+    /// Writes executed whose replies had not left: nobody was promised anything about them.
+    pub unacknowledged: u64,
+    /// Of these, the ones that are there all the same.
+    pub unacknowledged_kept: u64,
     /// Those that are there again.
     pub recovered: u64,
     /// Those that are not.
@@ -234,6 +238,8 @@ pub struct ConfigRow {
     pub mutable: bool,
     /// The values it may have, if they can be listed (`yes`, `no`, `everysec` …).
     pub choices: Vec<String>,
+    /// Whether anything obeys it; the others are accepted and shown only.
+    pub effective: bool,
 }
 
 /// The timeline.

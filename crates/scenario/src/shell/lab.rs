@@ -1,0 +1,534 @@
+//! The laboratory's own words: time, workload, faults, crashes, verdicts.
+
+use lastsave_vfs::Survival;
+
+use super::{Io, Shell, Style};
+use crate::units::{about, human, parse_bytes, parse_duration_us, thousands};
+use crate::world::{FAILING_CALLS, SaveFault, WorkloadKind, WorkloadSpec};
+
+/// What is counted over a stretch of time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    commands: u64,
+    errors: u64,
+    refused: u64,
+}
+
+/// The longest value that a workload writes, in bytes.
+const MAX_VALUE_LEN: usize = 64 << 10;
+
+/// The most keys that a workload writes of one sort.
+const MAX_KEYS: u64 = 10_000_000;
+
+impl Shell {
+    // Time.
+
+    pub(super) fn advance(&mut self, _io: &mut Io, args: &[String]) -> i32 {
+        match args.get(1).and_then(|text| parse_duration_us(text)) {
+            Some(us) if args.len() == 2 => {
+                self.wait_for(us, args.join(" "), true);
+                0
+            }
+            _ => {
+                self.complain("advance: how long? 200ms, 10s, 47m, 1m30s");
+                1
+            }
+        }
+    }
+
+    pub(super) fn sleep(&mut self, _io: &mut Io, args: &[String]) -> i32 {
+        let times: Option<Vec<u64>> = args[1..]
+            .iter()
+            .map(|text| parse_duration_us(text))
+            .collect();
+        match times {
+            Some(times) if !times.is_empty() => {
+                self.wait_for(times.iter().sum(), args.join(" "), false);
+                0
+            }
+            _ => {
+                let what = args.get(1).map_or("", String::as_str);
+                self.complain(&format!("sleep: invalid time interval '{what}'"));
+                1
+            }
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            commands: self.world.commands(),
+            errors: self.world.errors().0,
+            refused: self.world.refused(),
+        }
+    }
+
+    /// Says what happened while time passed.
+    pub(super) fn tell_wait(&mut self, before: &Counts) {
+        let now = self.counts();
+        let commands = now.commands - before.commands;
+        let errors = now.errors - before.errors;
+        let refused = now.refused - before.refused;
+        let mut parts = vec![self.clock_text()];
+        if commands > 0 {
+            parts.push(format!("{} commands", thousands(commands)));
+        }
+        parts.push(format!(
+            "{} writes acknowledged",
+            thousands(self.world.acknowledged())
+        ));
+        if self.world.running() {
+            let (power, oldest_us) = self.world.exposed_power();
+            let (kill, _) = self.world.exposed_kill();
+            if power > 0 {
+                parts.push(format!(
+                    "a power loss now would take {} of them, the oldest {} old",
+                    thousands(power),
+                    about(oldest_us)
+                ));
+                parts.push(match kill {
+                    0 => "a process kill none".into(),
+                    kill if kill == power => "a process kill the same".into(),
+                    kill => format!("a process kill {}", thousands(kill)),
+                });
+            } else {
+                parts.push("all of them are safe on the disk".into());
+            }
+        }
+        let line = parts.join(" · ");
+        self.note(Style::Accent, &line);
+        if errors > 0 {
+            let (_, error) = self.world.errors();
+            let text = String::from_utf8_lossy(error).into_owned();
+            self.note(
+                Style::Warning,
+                &format!(
+                    "{} requests of the workload were answered with an error, the last: {text}",
+                    thousands(errors)
+                ),
+            );
+        }
+        if refused > 0 {
+            self.note(
+                Style::Warning,
+                &format!(
+                    "{} requests of the workload found no server",
+                    thousands(refused)
+                ),
+            );
+        }
+    }
+
+    /// `03:17:00.050`.
+    pub(super) fn clock_text(&self) -> String {
+        let now_us = self.world.now_us();
+        let second = now_us / 1_000_000 % 86_400;
+        format!(
+            "{:02}:{:02}:{:02}.{:03}",
+            second / 3600,
+            second / 60 % 60,
+            second % 60,
+            now_us / 1000 % 1000
+        )
+    }
+
+    pub(super) fn date(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let now_us = self.world.now_us();
+        if args.get(1).is_some_and(|format| format == "+%s") {
+            self.print(io, Style::Plain, format!("{}\n", now_us / 1_000_000));
+        } else {
+            let text = super::files::date_text(now_us);
+            self.print(io, Style::Plain, format!("{text}\n"));
+        }
+        0
+    }
+
+    // The workload.
+
+    pub(super) fn workload(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let Some(kind) = args.get(1) else {
+            let text = match self.world.workload() {
+                Some(spec) => describe(spec),
+                None => "no workload".into(),
+            };
+            self.print(io, Style::Plain, format!("{text}\n"));
+            return 0;
+        };
+        if matches!(kind.as_str(), "off" | "stop" | "none") {
+            self.world.set_workload(None);
+            return 0;
+        }
+        match parse_workload(kind, &args[2..]) {
+            Ok(spec) => {
+                self.world.set_workload(Some(spec));
+                let mut text = format!("workload: {}", describe(&spec));
+                if !self.world.running() {
+                    text.push_str(" (no server is running yet)");
+                }
+                self.note(Style::Dim, &text);
+                0
+            }
+            Err(message) => {
+                self.complain(&format!("workload: {message}"));
+                1
+            }
+        }
+    }
+
+    // Faults.
+
+    pub(super) fn fault(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let words: Vec<&str> = args[1..].iter().map(String::as_str).collect();
+        let text = words.join(" ");
+        match *words.as_slice() {
+            [] => {
+                let faults = self.world.fault_words();
+                let text = if faults.is_empty() {
+                    "nothing is broken".into()
+                } else {
+                    faults.join("\n")
+                };
+                self.print(io, Style::Plain, format!("{text}\n"));
+                return 0;
+            }
+            ["bgsave", "fail"] => self.world.set_fault(&text, |faults, _| {
+                faults.save = Some(SaveFault::Child);
+            }),
+            ["fork", "fail"] => self.world.set_fault(&text, |faults, _| {
+                faults.save = Some(SaveFault::Fork);
+            }),
+            ["bgsave" | "fork", "ok"] => self.world.set_fault(&text, |faults, _| {
+                faults.save = None;
+            }),
+            ["fsync", "slow", time] => match parse_duration_us(time) {
+                Some(us) => self.world.set_fault(&text, |faults, _| {
+                    faults.fsync_us = Some(us);
+                }),
+                None => return self.wrong_fault(&text),
+            },
+            ["disk", "full"] => self
+                .world
+                .set_fault(&text, |_, disk| disk.set_capacity(Some(disk.used_bytes()))),
+            ["disk", "capacity", size] => match parse_bytes(size) {
+                Some(bytes) => self
+                    .world
+                    .set_fault(&text, |_, disk| disk.set_capacity(Some(bytes))),
+                None => return self.wrong_fault(&text),
+            },
+            ["disk", "ok"] => self
+                .world
+                .set_fault(&text, |_, disk| disk.set_capacity(None)),
+            [call, "fail", ref rest @ ..] if rest.is_empty() || rest == ["once"] => {
+                let Some((_, op)) = FAILING_CALLS.iter().find(|(word, _)| *word == call) else {
+                    return self.wrong_fault(&text);
+                };
+                let once = !rest.is_empty();
+                self.world
+                    .set_fault(&text, |faults, disk| faults.break_call(disk, *op, once));
+            }
+            ["ok" | "none" | "off"] => self.world.set_fault(&text, |faults, disk| {
+                *faults = crate::world::Faults::default();
+                disk.clear_faults();
+                disk.set_capacity(None);
+            }),
+            [call, "ok"] => {
+                let Some((_, op)) = FAILING_CALLS.iter().find(|(word, _)| *word == call) else {
+                    return self.wrong_fault(&text);
+                };
+                let is_fsync = call == "fsync";
+                self.world.set_fault(&text, |faults, disk| {
+                    faults.mend_call(disk, *op);
+                    if is_fsync {
+                        faults.fsync_us = None;
+                    }
+                });
+            }
+            _ => return self.wrong_fault(&text),
+        }
+        0
+    }
+
+    fn wrong_fault(&mut self, text: &str) -> i32 {
+        self.complain(&format!("fault: `{text}` is not known"));
+        self.note(
+            Style::Dim,
+            "fault bgsave fail|ok, fork fail|ok, fsync fail [once]|slow 2s|ok, write|rename|open fail [once]|ok, disk full|capacity 10mb|ok, ok",
+        );
+        1
+    }
+
+    // Crashes.
+
+    pub(super) fn crash(&mut self, _io: &mut Io, args: &[String]) -> i32 {
+        let words: Vec<&str> = args[1..].iter().map(String::as_str).collect();
+        let cause = args.join(" ");
+        let survival = match *words.as_slice() {
+            ["kill" | "process"] => {
+                if !self.world.kill(&cause) {
+                    self.complain("crash: no server is running");
+                    return 1;
+                }
+                let at = self.clock_text();
+                self.note(
+                    Style::Warning,
+                    &format!("{at}  The process is gone. The operating system still holds what it had written."),
+                );
+                return 0;
+            }
+            ["power"] | ["power", "none"] => Survival::None,
+            ["power", "all"] => Survival::All,
+            ["power", "seed", seed] | ["power", seed] => {
+                match seed.trim_start_matches("seed=").parse() {
+                    Ok(seed) => Survival::Seeded(seed),
+                    Err(_) => {
+                        self.complain("crash: crash power [none|all|seed N]");
+                        return 1;
+                    }
+                }
+            }
+            _ => {
+                self.complain("crash: crash power [none|all|seed N], or crash kill");
+                return 1;
+            }
+        };
+        self.world.power_loss(&cause, survival);
+        let at = self.clock_text();
+        let what = match survival {
+            Survival::None => "What was not synced is gone.",
+            Survival::All => "All that was written happened to reach the device.",
+            Survival::Seeded(_) => "Of what was not synced, a coin decided page by page.",
+        };
+        self.note(Style::Warning, &format!("{at}  The power is gone. {what}"));
+        0
+    }
+
+    pub(super) fn verdict(&mut self, _io: &mut Io, _args: &[String]) -> i32 {
+        if self.world.verdict().is_none() {
+            self.complain("verdict: nothing has crashed yet");
+            return 1;
+        }
+        self.tell_verdict();
+        0
+    }
+
+    /// Says what the last crash took.
+    pub(super) fn tell_verdict(&mut self) {
+        let Some(verdict) = self.world.verdict().cloned() else {
+            return;
+        };
+        if !verdict.recovered_known {
+            return self.note(
+                Style::Warning,
+                &format!(
+                    "verdict on `{}`: {} writes were acknowledged before it; start the server to see what comes back",
+                    verdict.cause,
+                    thousands(verdict.acknowledged)
+                ),
+            );
+        }
+        let mut text = format!(
+            "verdict on `{}`: acknowledged {} · recovered {} · lost {}",
+            verdict.cause,
+            thousands(verdict.acknowledged),
+            thousands(verdict.recovered),
+            thousands(verdict.lost)
+        );
+        if verdict.lost > 0 {
+            text.push_str(&format!(
+                " (the oldest {} before the crash)",
+                about(verdict.oldest_lost_ms * 1000)
+            ));
+        }
+        text.push_str(&format!(" · recovery {} ms", verdict.recovery_ms));
+        let style = if verdict.lost > 0 {
+            Style::Loss
+        } else {
+            Style::Accent
+        };
+        self.note(style, &text);
+        self.note(Style::Plain, &verdict.explanation);
+        self.last_output.push_str(&text);
+        self.last_output.push('\n');
+        self.last_output.push_str(&verdict.explanation);
+    }
+
+    pub(super) fn status_word(&mut self, io: &mut Io, _args: &[String]) -> i32 {
+        let view = self.world.view(&crate::ViewRequest::default());
+        let layers = view.layers;
+        let mut text = format!(
+            "time        {}\nserver      {}\n",
+            self.clock_text(),
+            view.clock.server.as_deref().unwrap_or("not running")
+        );
+        let mut line = |name: &str, value: String| text.push_str(&format!("{name:<12}{value}\n"));
+        if let Some(workload) = &view.clock.workload {
+            line("workload", workload.clone());
+        }
+        for fault in &view.clock.faults {
+            line("fault", fault.clone());
+        }
+        line(
+            "memory",
+            format!(
+                "{} keys, {}",
+                thousands(layers.memory_keys),
+                human(layers.memory_bytes)
+            ),
+        );
+        if let Some(bytes) = layers.aof_buffer_bytes {
+            line("AOF buffer", human(bytes));
+        }
+        line(
+            "page cache",
+            format!("{} not synced", human(layers.page_cache_bytes)),
+        );
+        line("disk", format!("{} durable", human(layers.disk_bytes)));
+        line(
+            "writes",
+            format!("{} acknowledged", thousands(layers.acknowledged)),
+        );
+        for (name, count, oldest_us) in [
+            (
+                "power loss",
+                layers.exposed_power,
+                layers.exposed_power_oldest_us,
+            ),
+            (
+                "kill -9",
+                layers.exposed_kill,
+                layers.exposed_kill_oldest_us,
+            ),
+        ] {
+            let age = match count {
+                0 => String::new(),
+                _ => format!(", the oldest {} old", about(oldest_us)),
+            };
+            line(name, format!("would take {}{age}", thousands(count)));
+        }
+        self.print(io, Style::Plain, text);
+        0
+    }
+
+    // Small things.
+
+    pub(super) fn echo(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let (words, end) = match args.get(1).map(String::as_str) {
+            Some("-n") => (&args[2..], ""),
+            _ => (&args[1..], "\n"),
+        };
+        self.print(io, Style::Plain, format!("{}{end}", words.join(" ")));
+        0
+    }
+
+    pub(super) fn yes(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let word = args.get(1).map_or("y", String::as_str);
+        // A pipe takes what it needs of an endless stream; a few lines stand for it.
+        let times = if io.piped.is_some() { 16 } else { 3 };
+        self.print(io, Style::Plain, format!("{word}\n").repeat(times));
+        if io.piped.is_none() {
+            self.note(Style::Dim, "… (it would go on for ever)");
+        }
+        0
+    }
+
+    pub(super) fn clear(&mut self, _io: &mut Io, _args: &[String]) -> i32 {
+        0
+    }
+
+    pub(super) fn sudo(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        match args.get(1).map(String::as_str) {
+            Some("sudo") | None => 1,
+            Some(_) => self.run_words(&args[1..], io),
+        }
+    }
+
+    pub(super) fn watch(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let mut words = &args[1..];
+        while let [first, rest @ ..] = words
+            && first.starts_with('-')
+        {
+            let takes_value = first == "-n";
+            words = if takes_value && !rest.is_empty() {
+                &rest[1..]
+            } else {
+                rest
+            };
+        }
+        let line = words.join(" ");
+        let parsed = match super::parse::parse(&line) {
+            Ok(parsed) if !parsed.pipelines.is_empty() => parsed,
+            _ => {
+                self.complain("watch: which command?");
+                return 1;
+            }
+        };
+        if parsed.pipelines.iter().any(|pipeline| {
+            let stages = pipeline.stages.iter();
+            stages
+                .filter_map(|stage| stage.words.first())
+                .any(|word| matches!(word.text.as_str(), "watch" | "sudo" | "advance" | "sleep"))
+        }) {
+            self.complain("watch: not that command");
+            return 1;
+        }
+        self.note(
+            Style::Dim,
+            &format!(
+                "(once, at {}: time stands still while you look)",
+                self.clock_text()
+            ),
+        );
+        for pipeline in parsed.pipelines {
+            self.run_stages(pipeline.stages, io);
+        }
+        self.status
+    }
+}
+
+fn describe(spec: &WorkloadSpec) -> String {
+    format!(
+        "{}, {} requests a second over {} keys",
+        spec.kind.word(),
+        thousands(spec.rate),
+        thousands(spec.keys)
+    )
+}
+
+fn parse_workload(kind: &str, parameters: &[String]) -> Result<WorkloadSpec, String> {
+    let Some((_, kind)) = WorkloadKind::ALL
+        .into_iter()
+        .find(|(word, _)| *word == kind)
+    else {
+        return Err(format!(
+            "`{kind}` is none of sessions, carts, counters, mixed, off"
+        ));
+    };
+    let mut spec = WorkloadSpec {
+        kind,
+        rate: 200,
+        keys: 50_000,
+        value_len: 20,
+    };
+    for parameter in parameters {
+        let Some((name, value)) = parameter.split_once('=') else {
+            return Err(format!("`{parameter}` is not of the form name=value"));
+        };
+        let number: u64 = value
+            .replace(['_', ','], "")
+            .parse()
+            .map_err(|_| format!("`{value}` is not a number"))?;
+        let within = |max: u64| {
+            if (1..=max).contains(&number) {
+                Ok(number)
+            } else {
+                Err(format!("{name} goes from 1 to {max}"))
+            }
+        };
+        match name {
+            "rate" => spec.rate = within(1_000_000)?,
+            "keys" => spec.keys = within(MAX_KEYS)?,
+            "size" => spec.value_len = within(MAX_VALUE_LEN as u64)? as usize,
+            _ => return Err(format!("`{name}` is none of rate, keys, size")),
+        }
+    }
+    Ok(spec)
+}

@@ -1,0 +1,293 @@
+//! Starting the server, and ending it.
+
+use lastsave_engine::config::{CommandLine, parse_file_with, strip_trailing_comments};
+use lastsave_engine::{REDIS_VERSION, Signal};
+
+use super::{Io, Shell, Style};
+use crate::world::StartError;
+
+impl Shell {
+    pub(super) fn redis_server(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        match args.get(1).map(String::as_str) {
+            Some("-v" | "--version") => {
+                self.print(
+                    io,
+                    Style::Plain,
+                    format!("Redis server v={REDIS_VERSION} sha=00000000:0 malloc=libc bits=64 build=0\n"),
+                );
+                return 0;
+            }
+            Some("-h" | "--help") => {
+                self.print(
+                    io,
+                    Style::Plain,
+                    "Usage: ./redis-server [/path/to/redis.conf] [options] [-]\n       ./redis-server --port 7777 --appendonly yes\n",
+                );
+                return 0;
+            }
+            _ => {}
+        }
+        let command_line = CommandLine::parse(&args[1..]);
+        let file = match &command_line.config_file {
+            None => String::new(),
+            Some(path) => match self.read_file(path) {
+                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                Err(error) => {
+                    let path = self.absolute(path);
+                    self.complain(&format!(
+                        "Fatal error, can't open config file '{path}': {error}"
+                    ));
+                    return 1;
+                }
+            },
+        };
+        let stdin = match io.stdin.take() {
+            Some(bytes) if command_line.from_stdin => String::from_utf8_lossy(&bytes).into_owned(),
+            _ => String::new(),
+        };
+        let text = command_line.text(&file, &stdin);
+        let parsed = parse_file_with(&text, &mut |path| {
+            let bytes = self.read_file(path).map_err(|error| {
+                format!("Fatal error, can't open config file '{path}': {error}")
+            })?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        });
+        let config = match parsed {
+            Ok(config) => config,
+            Err(error) => {
+                self.complain(&format!("\n{error}"));
+                let name = command_line.config_file.as_deref().unwrap_or("redis.conf");
+                if strip_trailing_comments(&error.line).1 > 0 {
+                    self.note(
+                        Style::Warning,
+                        &format!("{name} has trailing comments, which Redis does not accept: `strip-comments {name}` removes them."),
+                    );
+                }
+                return 1;
+            }
+        };
+        if self.world.running() {
+            return self.refuse_second_server(config.port);
+        }
+        let config_path = match &command_line.config_file {
+            Some(path) => self.resolve(path),
+            None => String::new(),
+        };
+        let started = self.world.start_server(config, &config_path);
+        self.show_log_fully();
+        match started {
+            Ok(()) => {
+                self.server_line = args.join(" ");
+                self.last_output.push_str("Ready to accept connections\n");
+                if self.world.verdict_is_fresh() {
+                    self.tell_verdict();
+                }
+                0
+            }
+            Err(StartError::Running) => 1,
+            Err(StartError::Exited) => {
+                self.last_output.push_str("The server did not start.\n");
+                self.note(Style::Loss, "The server did not start.");
+                1
+            }
+        }
+    }
+
+    /// Every line that the start has logged: what a start says is what one wants to read.
+    fn show_log_fully(&mut self) {
+        for (level, line) in self.world.take_log() {
+            self.last_output.push_str(&line);
+            self.last_output.push('\n');
+            self.emit_log_line(level, &line);
+        }
+    }
+
+    fn refuse_second_server(&mut self, port: u16) -> i32 {
+        let running = self.world.engine().map_or(0, |engine| engine.config().port);
+        if port == running {
+            self.complain(&format!(
+                "# Warning: Could not create server TCP listening socket *:{port}: bind: Address already in use\n# Failed listening on port {port} (TCP), aborting."
+            ));
+        } else {
+            self.complain(&format!(
+                "One machine runs one server here, and one runs already on port {running}: a second one would share its disk. End it first: `SHUTDOWN` or `kill -9 $(pgrep redis-server)`."
+            ));
+        }
+        1
+    }
+
+    pub(super) fn strip_comments(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let path = args.get(1).map_or("redis.conf", String::as_str);
+        let text = match self.read_file(path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => {
+                self.complain(&format!("strip-comments: {path}: {error}"));
+                return 1;
+            }
+        };
+        let (stripped, changed) = strip_trailing_comments(&text);
+        if changed > 0
+            && let Err(error) = self.write_file(path, stripped.as_bytes(), false)
+        {
+            self.complain(&format!("strip-comments: {path}: {error}"));
+            return 1;
+        }
+        let lines = if changed == 1 { "line" } else { "lines" };
+        self.print(
+            io,
+            Style::Plain,
+            format!("{path}: {changed} {lines} changed\n"),
+        );
+        0
+    }
+
+    pub(super) fn show_last_log(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let count = args
+            .iter()
+            .skip(1)
+            .rev()
+            .find_map(|word| word.trim_start_matches('-').parse().ok())
+            .unwrap_or(20);
+        for (_, line) in self.world.last_log(count) {
+            self.print(io, Style::Dim, format!("{line}\n"));
+        }
+        0
+    }
+
+    // Signals.
+
+    pub(super) fn kill(&mut self, _io: &mut Io, args: &[String]) -> i32 {
+        let (signal, targets) = match parse_signal(&args[1..]) {
+            Ok(parsed) => parsed,
+            Err(message) => {
+                self.complain(&format!("kill: {message}"));
+                return 1;
+            }
+        };
+        let mut status = 0;
+        for target in &targets {
+            let pid = self.world.pid();
+            let is_server = target == "%1" || target.parse().ok() == pid;
+            if pid.is_some() && is_server {
+                self.signal(signal, &args.join(" "));
+            } else {
+                status = 1;
+                match target.parse::<i64>() {
+                    Ok(_) => self.complain(&format!("kill: ({target}) - No such process")),
+                    Err(_) => self.complain(&format!(
+                        "kill: {target}: arguments must be process or job IDs"
+                    )),
+                }
+            }
+        }
+        if targets.is_empty() {
+            status = 1;
+            if self.world.running() {
+                self.complain("kill: usage: kill [-9|-TERM|-INT] pid");
+            } else {
+                self.complain("kill: usage: kill [-9|-TERM|-INT] pid (no server is running)");
+            }
+        }
+        status
+    }
+
+    pub(super) fn pkill(&mut self, _io: &mut Io, args: &[String]) -> i32 {
+        let (signal, targets) = match parse_signal(&args[1..]) {
+            Ok(parsed) => parsed,
+            Err(message) => {
+                self.complain(&format!("{}: {message}", args[0]));
+                return 1;
+            }
+        };
+        if targets.iter().any(|target| is_server_name(target)) && self.world.running() {
+            self.signal(signal, &args.join(" "));
+            return 0;
+        }
+        if args[0] == "killall" {
+            let name = targets.first().map_or("", String::as_str);
+            self.complain(&format!("{name}: no process found"));
+        }
+        1
+    }
+
+    /// Sends a signal to the server.
+    fn signal(&mut self, signal: Option<Signal>, cause: &str) {
+        match signal {
+            None => {
+                // The process ID says nothing to a reader of the verdict.
+                let cause = if cause.starts_with("kill ") {
+                    "kill -9"
+                } else {
+                    cause
+                };
+                self.world.kill(cause);
+                let line = format!("[1]+  Killed                  {}", self.server_line);
+                self.note(Style::Dim, line.trim_end());
+            }
+            Some(signal) => {
+                self.world.signal(signal);
+                self.show_log();
+            }
+        }
+    }
+
+    pub(super) fn pgrep(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let asks = args[1..].iter().any(|name| is_server_name(name));
+        match self.world.pid().filter(|_| asks) {
+            Some(pid) => {
+                self.print(io, Style::Plain, format!("{pid}\n"));
+                0
+            }
+            None => 1,
+        }
+    }
+
+    pub(super) fn ps(&mut self, io: &mut Io, _args: &[String]) -> i32 {
+        self.print(io, Style::Plain, "    PID CMD\n      1 sh\n");
+        if let Some(pid) = self.world.pid() {
+            self.print(
+                io,
+                Style::Plain,
+                format!("{pid:>7} {}\n", self.server_line.clone()),
+            );
+        }
+        0
+    }
+}
+
+fn is_server_name(name: &str) -> bool {
+    matches!(
+        name,
+        "redis-server" | "redis" | "redis-serv" | "lastsave-server"
+    )
+}
+
+/// The signal that options ask for (`None` is SIGKILL), and the other words.
+fn parse_signal(args: &[String]) -> Result<(Option<Signal>, Vec<String>), String> {
+    let mut signal = Some(Signal::Terminate);
+    let mut targets = Vec::new();
+    let mut named = false;
+    for arg in args {
+        let name = if std::mem::take(&mut named) {
+            arg.as_str()
+        } else if arg == "-s" {
+            named = true;
+            continue;
+        } else if arg == "-f" || arg == "-x" {
+            continue;
+        } else if let Some(name) = arg.strip_prefix('-') {
+            name
+        } else {
+            targets.push(arg.clone());
+            continue;
+        };
+        let name = name.to_ascii_uppercase();
+        signal = match name.strip_prefix("SIG").unwrap_or(&name) {
+            "9" | "KILL" => None,
+            "15" | "TERM" => Some(Signal::Terminate),
+            "2" | "INT" => Some(Signal::Interrupt),
+            _ => return Err(format!("{arg}: only -9, -TERM and -INT are known here")),
+        };
+    }
+    Ok((signal, targets))
+}

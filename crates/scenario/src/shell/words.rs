@@ -1,0 +1,287 @@
+//! The table of commands: one row each; help, completion and suggestions derive from it.
+
+use super::parse::Pipeline;
+use super::{Io, Shell, Style};
+
+/// What a word's arguments are, for completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arguments {
+    /// Nothing that could be listed.
+    Free,
+    /// Files.
+    Files,
+    /// A configuration file, then parameters.
+    Server,
+    /// A Redis command.
+    Redis,
+    /// These words, in any order.
+    Choices(&'static [&'static str]),
+    /// Commands of this table.
+    Words,
+}
+
+/// One row.
+pub(super) struct Word {
+    pub(super) name: &'static str,
+    /// The arguments, as help shows them.
+    pub(super) usage: &'static str,
+    /// What it does, in a sentence or two.
+    pub(super) help: &'static str,
+    pub(super) group: Group,
+    pub(super) arguments: Arguments,
+    pub(super) run: fn(&mut Shell, &mut Io, &[String]) -> i32,
+}
+
+/// What help files it under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    Redis,
+    Lab,
+    Files,
+    Shell,
+}
+
+impl Group {
+    const ALL: [(Self, &str); 4] = [
+        (Self::Redis, "Redis"),
+        (Self::Lab, "The laboratory"),
+        (Self::Files, "Files"),
+        (Self::Shell, "The shell"),
+    ];
+}
+
+const fn word(
+    group: Group,
+    name: &'static str,
+    usage: &'static str,
+    arguments: Arguments,
+    help: &'static str,
+    run: fn(&mut Shell, &mut Io, &[String]) -> i32,
+) -> Word {
+    Word {
+        name,
+        usage,
+        help,
+        group,
+        arguments,
+        run,
+    }
+}
+
+use Arguments::{Choices, Files, Free};
+use Group::{Lab, Redis};
+
+/// The table, sorted within its groups.
+#[rustfmt::skip]
+pub(super) static WORDS: &[Word] = &[
+    word(Redis, "redis-server", "[redis.conf] [--parameter value …]", Arguments::Server, "Starts the server on the data found on the disk. It runs in the background here; its log is printed.", Shell::redis_server),
+    word(Redis, "redis-cli", "[-p port] [-n db] [--rdb file] [command [arg …]]", Arguments::Redis, "Sends one command, or opens a session without one (`exit` leaves it). Redis commands also work without it: `SET k v`.", Shell::redis_cli),
+    word(Redis, "redis-check-aof", "[--fix] file", Files, "Checks an append-only file or its manifest; with --fix cuts what is broken off its end.", Shell::redis_check_aof),
+    word(Redis, "redis-check-rdb", "file", Files, "Checks a snapshot.", Shell::redis_check_rdb),
+    word(Redis, "strip-comments", "redis.conf", Files, "Removes comments behind directives, which Redis does not accept, from a configuration file.", Shell::strip_comments),
+    word(Redis, "log", "[lines]", Free, "Shows the last lines of the server's log.", Shell::show_last_log),
+
+    word(Lab, "advance", "duration", Choices(&["1s", "10s", "1m", "5m", "47m", "1h"]), "Lets simulated time pass: 200ms, 10s, 47m, 1m30s. Time stands still otherwise, but for what commands cost.", Shell::advance),
+    word(Lab, "workload", "sessions|carts|counters|mixed [rate=200] [keys=50000] [size=20] | off", Choices(&["sessions", "carts", "counters", "mixed", "off", "rate=", "keys=", "size="]), "Sends requests at a steady rate while time passes. sessions: SET … EX 3600; carts: APPEND, sometimes DEL; counters: INCR; mixed: all of them, half reads.", Shell::workload),
+    word(Lab, "crash", "power [none|all|seed N] | kill", Choices(&["power", "kill", "none", "all", "seed"]), "`crash power` cuts the power: what was not synced is lost (none of it survives, all of it, or pages by a coin). `crash kill` kills the process only.", Shell::crash),
+    word(Lab, "fault", "[bgsave|fork fail|ok] [fsync fail|slow 2s|ok] [write|rename|open fail|ok] [disk full|capacity 10mb|ok]", Choices(&["bgsave", "fork", "fsync", "write", "rename", "open", "disk", "fail", "ok", "slow", "full", "capacity", "once"]), "Breaks something, or mends it with `ok`. Without arguments shows what is broken.", Shell::fault),
+    word(Lab, "expect", "name ==|!=|<|<=|>|>= number | reply \"text\" | error PREFIX | output \"text\"", Choices(&super::expect::NAMES), "Checks something and says so; a scenario fails with a failed expectation.", Shell::expect),
+    word(Lab, "verdict", "", Free, "Says again what the last crash took.", Shell::verdict),
+    word(Lab, "status", "", Free, "Where every write stands: memory, buffer, page cache, disk.", Shell::status_word),
+
+    word(Group::Files, "ls", "[-l] [-h] [-a] [-R] [path …]", Files, "Lists files.", Shell::ls),
+    word(Group::Files, "cat", "[file …]", Files, "Prints files; `cat > redis.conf <<EOF` writes one from the lines that follow, up to `EOF`.", Shell::cat),
+    word(Group::Files, "head", "[-n lines | -c bytes] [file]", Files, "The beginning of a file or of its input.", Shell::head),
+    word(Group::Files, "tail", "[-n lines | -c bytes] [-f] [file]", Files, "The end of a file or of its input.", Shell::tail),
+    word(Group::Files, "xxd", "[-s offset] [-l length] [file]", Files, "Bytes in hexadecimal.", Shell::xxd),
+    word(Group::Files, "cp", "[-r] source … target", Files, "Copies files, durably at once.", Shell::cp),
+    word(Group::Files, "mv", "source … target", Files, "Renames files, durably at once.", Shell::mv),
+    word(Group::Files, "rm", "[-r] [-f] file …", Files, "Removes files.", Shell::rm),
+    word(Group::Files, "mkdir", "[-p] directory …", Files, "Makes directories.", Shell::mkdir),
+    word(Group::Files, "touch", "file …", Files, "Makes empty files.", Shell::touch),
+    word(Group::Files, "truncate", "-s size file", Files, "Cuts a file to a size (`-s -10`: by ten bytes), as a torn write would.", Shell::truncate),
+    word(Group::Files, "df", "[-h]", Free, "How full the disk is.", Shell::df),
+    word(Group::Files, "du", "[-h] [path …]", Files, "How large files are.", Shell::du),
+    word(Group::Files, "cd", "[directory]", Files, "Goes to a directory.", Shell::cd),
+    word(Group::Files, "pwd", "", Free, "Says which directory this is.", Shell::pwd),
+    word(Group::Files, "sync", "", Free, "Makes everything on the disk durable.", Shell::sync),
+
+    word(Group::Shell, "kill", "[-9|-TERM|-INT] pid", Choices(&["-9", "-TERM", "-INT", "$(pgrep redis-server)"]), "Signals the server: -9 kills it, others ask it to shut down.", Shell::kill),
+    word(Group::Shell, "pkill", "[-9|-TERM|-INT] redis-server", Choices(&["-9", "-TERM", "redis-server"]), "As kill, by name.", Shell::pkill),
+    word(Group::Shell, "killall", "[-9|-TERM|-INT] redis-server", Choices(&["-9", "-TERM", "redis-server"]), "As kill, by name.", Shell::pkill),
+    word(Group::Shell, "pgrep", "redis-server", Choices(&["redis-server"]), "The server's process ID.", Shell::pgrep),
+    word(Group::Shell, "pidof", "redis-server", Choices(&["redis-server"]), "The server's process ID.", Shell::pgrep),
+    word(Group::Shell, "ps", "", Free, "The processes.", Shell::ps),
+    word(Group::Shell, "grep", "[-i] [-v] [-c] [-n] [-E] pattern [file …]", Free, "Lines that contain a text (`a\\|b`, with -E `a|b`; `^` and `$` work).", Shell::grep),
+    word(Group::Shell, "wc", "[-l] [-c]", Free, "Counts lines, words and bytes.", Shell::wc),
+    word(Group::Shell, "sort", "[-r] [-n]", Free, "Sorts lines.", Shell::sort),
+    word(Group::Shell, "echo", "[-n] [text …]", Free, "Prints its arguments. `ECHO` in capitals is Redis's.", Shell::echo),
+    word(Group::Shell, "yes", "", Free, "Says y: `yes | redis-check-aof --fix …`.", Shell::yes),
+    word(Group::Shell, "sleep", "duration", Free, "Lets simulated time pass: `sleep 1` is a second.", Shell::sleep),
+    word(Group::Shell, "watch", "command", Free, "Runs a command once: time stands still while you look. `WATCH` in capitals is Redis's.", Shell::watch),
+    word(Group::Shell, "date", "", Free, "The simulated time.", Shell::date),
+    word(Group::Shell, "clear", "", Free, "Clears the screen (in the page: Ctrl+L).", Shell::clear),
+    word(Group::Shell, "sudo", "command", Arguments::Words, "Runs a command; everything is allowed here anyway.", Shell::sudo),
+    word(Group::Shell, "true", "", Free, "Succeeds.", |_, _, _| 0),
+    word(Group::Shell, "false", "", Free, "Fails.", |_, _, _| 1),
+    word(Group::Shell, "help", "[word]", Arguments::Words, "Says what there is, or what a word does: `help crash`, `help BGSAVE`, `help appendfsync`.", Shell::help),
+];
+
+/// The row of a word.
+pub(super) fn find(name: &str) -> Option<&'static Word> {
+    WORDS.iter().find(|word| word.name == name)
+}
+
+/// Whether a pipeline only checks.
+pub(super) fn is_expectation(pipeline: &Pipeline) -> bool {
+    let first = pipeline
+        .stages
+        .first()
+        .and_then(|stage| stage.words.first());
+    first.is_some_and(|word| word.text == "expect")
+}
+
+/// The word that `name` most likely was meant to be.
+pub(super) fn nearest(name: &str) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    let shell = WORDS.iter().map(|word| word.name.to_owned());
+    let redis = lastsave_keyspace::COMMANDS
+        .iter()
+        .map(|command| command.name.to_ascii_uppercase());
+    shell
+        .chain(redis)
+        .map(|word| (distance(&lower, &word.to_ascii_lowercase()), word))
+        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+/// How many letters must be added, removed, changed or swapped with their neighbour.
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for (index, row) in rows.iter_mut().enumerate() {
+        row[0] = index;
+    }
+    rows[0] = (0..=right.len()).collect();
+    for i in 1..=left.len() {
+        for j in 1..=right.len() {
+            let changed = usize::from(left[i - 1] != right[j - 1]);
+            let mut best = (rows[i - 1][j] + 1)
+                .min(rows[i][j - 1] + 1)
+                .min(rows[i - 1][j - 1] + changed);
+            if i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[left.len()][right.len()]
+}
+
+impl Shell {
+    fn help(&mut self, io: &mut Io, args: &[String]) -> i32 {
+        let Some(topic) = args.get(1) else {
+            self.print(io, Style::Plain, overview());
+            return 0;
+        };
+        match describe(topic) {
+            Some(text) => {
+                self.print(io, Style::Plain, text);
+                0
+            }
+            None => {
+                self.complain(&format!("help: nothing is known of `{topic}`"));
+                1
+            }
+        }
+    }
+}
+
+fn overview() -> String {
+    let mut text = String::from(
+        "A machine with a disk, and Redis to run on it. Everything is simulated but the engine.\n\n",
+    );
+    for (group, title) in Group::ALL {
+        text.push_str(&format!("{title}\n"));
+        for word in WORDS.iter().filter(|word| word.group == group) {
+            // The first sentence is enough for a list.
+            let first = word.help.split_inclusive(['.', ';']).next().unwrap_or("");
+            text.push_str(&format!(
+                "  {:<16} {}\n",
+                word.name,
+                first.trim_end_matches(['.', ';'])
+            ));
+        }
+        text.push('\n');
+    }
+    text.push_str(
+        "Redis commands work as they are: `SET greeting hello`. `help WORD` says more of each, of a Redis command, of a parameter.\n",
+    );
+    text
+}
+
+/// What is known of a word: of this table, a Redis command, or a parameter.
+fn describe(topic: &str) -> Option<String> {
+    if let Some(word) = find(topic) {
+        return Some(format!("{} {}\n{}\n", word.name, word.usage, word.help));
+    }
+    if let Some(command) = lastsave_keyspace::lookup(topic.as_bytes()) {
+        let mut text = format!(
+            "{} {}\n{}\nsince Redis {}\n",
+            command.name.to_ascii_uppercase(),
+            command.arguments,
+            command.summary,
+            command.since
+        );
+        for sub in command.subcommands {
+            text.push_str(&format!(
+                "  {} {}: {}\n",
+                sub.name.to_ascii_uppercase(),
+                sub.arguments,
+                sub.summary
+            ));
+        }
+        return Some(text);
+    }
+    let parameter = lastsave_engine::config::parameter(topic.as_bytes())?;
+    Some(format!(
+        "{} (default: {})\n{}\n",
+        parameter.name,
+        parameter.default_value(),
+        parameter.help
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_row_says_something() {
+        for (index, word) in WORDS.iter().enumerate() {
+            assert!(
+                WORDS[index + 1..]
+                    .iter()
+                    .all(|other| other.name != word.name),
+                "{}",
+                word.name
+            );
+            assert!(word.help.ends_with('.'), "{}", word.name);
+        }
+    }
+
+    #[test]
+    fn misspellings_find_their_word() {
+        for (typed, meant) in [
+            ("advanec", "advance"),
+            ("redis-serve", "redis-server"),
+            ("rediscli", "redis-cli"),
+            ("BGSAV", "BGSAVE"),
+            ("wrokload", "workload"),
+        ] {
+            assert_eq!(nearest(typed).as_deref(), Some(meant));
+        }
+        assert_eq!(nearest("frobnicate"), None);
+    }
+}

@@ -1,0 +1,629 @@
+//! The running server: starting and ending its process, its connections, and draining what the engine asks for.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use lastsave_aof::Offsets;
+use lastsave_engine::{
+    ClientId, Config, Engine, Event, ExitReason, Host, Level, Output, REDIS_VERSION, Signal,
+};
+use rapidhash::v3::rapidhash_v3;
+
+use super::World;
+use super::jobs::RunningJob;
+use super::random::mix;
+use super::verdict::Ended;
+use crate::MarkKind;
+use crate::reply::reply_len;
+
+/// A running server.
+pub(crate) struct Server {
+    pub(super) engine: Engine,
+    pub(super) pid: u32,
+    pub(super) jobs: Vec<RunningJob>,
+    clients: BTreeMap<ClientId, Client>,
+    /// The workload's connection.
+    workload: Option<ClientId>,
+    /// [`lastsave_engine::Status::writes`] as far as the ledger knows.
+    writes: u64,
+    pub(super) log: Option<LogState>,
+    /// The snapshots being written: their final path, and when they were cut.
+    cuts: Vec<(String, u64)>,
+}
+
+/// What is known of the append-only file in use.
+#[derive(Clone, Debug)]
+pub(super) struct LogState {
+    /// The inode of the incr file in use; `None` if it could not be found.
+    inode: Option<u64>,
+    /// Whether a restart would load it: its base stands.
+    pub(super) loadable: bool,
+    written: u64,
+}
+
+/// A connection.
+#[derive(Debug, Default)]
+struct Client {
+    /// The requests sent and not answered: the number of the write each was, if it was one.
+    pending: VecDeque<Option<usize>>,
+    /// The replies received and not read; `None` for a client that reads none.
+    inbox: Option<Vec<u8>>,
+}
+
+/// A connection from the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Connection {
+    client: ClientId,
+    /// The process it leads to.
+    pid: u32,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Called {
+    /// The reply's bytes.
+    Reply(Vec<u8>),
+    /// The server closed the connection, or ended, without a reply.
+    Closed,
+    /// No reply came within a minute: the server waits for its disk.
+    Waiting,
+}
+
+/// Why a server does not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StartError {
+    /// One is running.
+    Running,
+    /// It gave up while loading; the log says why.
+    Exited,
+}
+
+/// How long a person waits for a reply.
+const PATIENCE_US: u64 = 60_000_000;
+
+impl World {
+    /// Whether a server is running.
+    pub fn running(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// The running server's engine.
+    pub fn engine(&self) -> Option<&Engine> {
+        self.server.as_ref().map(|server| &server.engine)
+    }
+
+    /// The running server's process ID.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(|server| server.pid)
+    }
+
+    /// Starts a server. `config_path` is empty without a configuration file.
+    pub(crate) fn start_server(
+        &mut self,
+        config: Config,
+        config_path: &str,
+    ) -> Result<(), StartError> {
+        if self.server.is_some() {
+            return Err(StartError::Running);
+        }
+        let pid = 1207 + 38 * self.processes;
+        self.processes += 1;
+        let began_us = self.now_us;
+        self.log_start(pid, &config, config_path);
+        let seed = mix(self.seed.wrapping_add(u64::from(self.processes)));
+        let host = Host {
+            pid,
+            config_path: config_path.to_owned(),
+            executable: "/usr/bin/redis-server".into(),
+            run_id: run_id(seed),
+            os: "Lastsave simulated machine".into(),
+        };
+        self.now_us += self.profile.process_start_us;
+        let mut engine = Engine::new(config, host, seed);
+        let (profile, ready_us) = (self.profile, self.now_us);
+        let mut loaded_us = ready_us;
+        engine.start(ready_us, &mut self.disk, &mut |progress| {
+            loaded_us = ready_us + profile.loading_us(progress);
+            loaded_us
+        });
+        let mut outputs = VecDeque::new();
+        while let Some(output) = engine.poll_output() {
+            outputs.push_back(output);
+        }
+        self.now_us = loaded_us;
+        self.fold(self.now_us);
+
+        let exits = outputs
+            .iter()
+            .any(|output| matches!(output, Output::Exit(..)));
+        if !exits {
+            self.timeline.span(
+                began_us,
+                self.now_us,
+                MarkKind::Start,
+                "redis-server".into(),
+            );
+            self.settle_start(&engine, self.now_us - began_us);
+        }
+        self.server = Some(Server {
+            engine,
+            pid,
+            jobs: Vec::new(),
+            clients: BTreeMap::new(),
+            workload: None,
+            writes: 0,
+            log: None,
+            cuts: Vec::new(),
+        });
+        for output in outputs {
+            if matches!(output, Output::Exit(..)) {
+                self.server = None;
+                self.disk.kill();
+                return Err(StartError::Exited);
+            }
+            self.carry_out(output);
+        }
+        if let Some(log) = self.server.as_mut().and_then(|server| server.log.as_mut()) {
+            log.loadable = true;
+        }
+        self.drain();
+        self.refresh_durable();
+        Ok(())
+    }
+
+    /// The lines that a Redis process logs before it opens a file.
+    fn log_start(&mut self, pid: u32, config: &Config, config_path: &str) {
+        let now_us = self.now_us;
+        let as_child = |world: &mut Self, text: &str| {
+            let line = lastsave_engine::format_log_line(pid, Level::Warning, now_us, 0, text);
+            // Until it has read its configuration the process logs as `C`.
+            world.log_raw(Level::Warning, line.replacen(":M ", ":C ", 1));
+        };
+        as_child(self, "oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+        as_child(
+            self,
+            &format!(
+                "Redis version={REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid={pid}, just started"
+            ),
+        );
+        as_child(
+            self,
+            if config_path.is_empty() {
+                "Warning: no config file specified, using the default config. In order to specify a config file use redis-server /path/to/redis.conf"
+            } else {
+                "Configuration loaded"
+            },
+        );
+        self.log(
+            pid,
+            Level::Notice,
+            &format!("Running mode=standalone, port={}.", config.port),
+        );
+    }
+
+    /// The server's process is gone, whatever the reason; the files stay as they are unless `power` is to go too.
+    pub(super) fn end_server(&mut self, cause: &str, power: bool) {
+        let Some(server) = self.server.take() else {
+            if let Some(ended) = self.ended.as_mut().filter(|ended| !ended.settled) {
+                ended.cause = format!("{}, then {cause}", ended.cause);
+                ended.power |= power;
+                self.announce_end();
+            }
+            return;
+        };
+        self.commands_before += server.engine.status().commands;
+        self.ledger.process_ended();
+        let offsets = server.offsets();
+        self.ended = Some(Ended {
+            keyspace: server.engine.into_keyspace(),
+            cause: cause.to_owned(),
+            at_us: self.now_us,
+            power,
+            settled: false,
+            log: server.log.is_some(),
+            unwritten: offsets.appended - offsets.written,
+            difference: super::keys::Difference::default(),
+        });
+        self.announce_end();
+        if !power {
+            self.disk.kill();
+        }
+    }
+
+    /// Sends the server a signal that it can catch.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        if let Some(server) = &mut self.server {
+            server
+                .engine
+                .handle_signal(self.now_us, signal, &mut self.disk);
+            self.settle_batch();
+        }
+    }
+
+    // Requests.
+
+    /// Opens a connection, if a server is running.
+    pub(crate) fn connect(&mut self) -> Option<Connection> {
+        let server = self.server.as_mut()?;
+        let client = server.connect(self.now_us, true);
+        Some(Connection {
+            client,
+            pid: server.pid,
+        })
+    }
+
+    /// Closes a connection.
+    pub(crate) fn disconnect(&mut self, connection: Connection) {
+        if self.connected(connection)
+            && let Some(server) = &mut self.server
+        {
+            server.clients.remove(&connection.client);
+            server
+                .engine
+                .handle_disconnect(self.now_us, connection.client);
+            self.settle_batch();
+        }
+    }
+
+    /// Whether the connection still stands.
+    pub(crate) fn connected(&self, connection: Connection) -> bool {
+        self.server.as_ref().is_some_and(|server| {
+            server.pid == connection.pid && server.clients.contains_key(&connection.client)
+        })
+    }
+
+    /// Sends one request and waits for its reply, while everything else goes on.
+    pub(crate) fn call(&mut self, connection: Connection, request: &[u8]) -> Called {
+        if !self.connected(connection) {
+            return Called::Closed;
+        }
+        self.send(connection.client, request);
+        let patience_us = self.now_us + PATIENCE_US;
+        loop {
+            if let Some(reply) = self.take_reply(connection.client) {
+                return Called::Reply(reply);
+            }
+            if !self.connected(connection) {
+                return Called::Closed;
+            }
+            if !self.step(patience_us) {
+                self.now_us = self.now_us.max(patience_us);
+                self.disconnect(connection);
+                return Called::Waiting;
+            }
+        }
+    }
+
+    fn take_reply(&mut self, client: ClientId) -> Option<Vec<u8>> {
+        let server = self.server.as_mut()?;
+        let inbox = server.clients.get_mut(&client)?.inbox.as_mut()?;
+        let len = reply_len(inbox)?;
+        let rest = inbox.split_off(len);
+        Some(std::mem::replace(inbox, rest))
+    }
+
+    /// The workload's next request arrives.
+    pub(super) fn request(&mut self) {
+        let (Some(server), Some(workload)) = (&mut self.server, &mut self.workload) else {
+            return;
+        };
+        let client = match server.workload {
+            Some(client) if server.clients.contains_key(&client) => client,
+            _ => {
+                let client = server.connect(self.now_us, false);
+                server.workload = Some(client);
+                client
+            }
+        };
+        let request = workload.next_request();
+        server
+            .engine
+            .handle_input(self.now_us, client, request, &mut self.disk);
+        self.settle_input(client);
+    }
+
+    fn send(&mut self, client: ClientId, request: &[u8]) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        server
+            .engine
+            .handle_input(self.now_us, client, request, &mut self.disk);
+        self.settle_input(client);
+    }
+
+    /// Enters in the ledger what a request did, and ends the batch.
+    #[inline]
+    fn settle_input(&mut self, client: ClientId) {
+        if let Some(server) = &mut self.server {
+            let writes = server.engine.writes();
+            let mut number = None;
+            if writes > server.writes {
+                let appended = server.offsets().appended;
+                for _ in server.writes..writes {
+                    number = Some(self.ledger.executed(appended));
+                }
+                server.writes = writes;
+            }
+            if let Some(client) = server.clients.get_mut(&client) {
+                client.pending.push_back(number);
+            }
+        }
+        self.settle_batch();
+        self.now_us += self.profile.command_us;
+    }
+
+    // Outputs.
+
+    /// Ends a batch of inputs: the engine writes its log and releases replies, and what it asks for is carried out.
+    pub(super) fn settle_batch(&mut self) {
+        if let Some(server) = &mut self.server {
+            server.engine.flush(self.now_us, &mut self.disk);
+        }
+        self.drain();
+        if let Some(log) = self.server.as_mut().and_then(Server::log_written) {
+            self.written_at_us.insert(log, self.now_us);
+        }
+    }
+
+    /// Carries out everything that the engine asks for.
+    fn drain(&mut self) {
+        while let Some(output) = self
+            .server
+            .as_mut()
+            .and_then(|server| server.engine.poll_output())
+        {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        match output {
+            Output::Reply(client) => self.receive(client),
+            Output::Close {
+                client,
+                after_reply,
+            } => {
+                if after_reply {
+                    self.receive(client);
+                }
+                self.close(client);
+            }
+            Output::Log(level, text) => {
+                if level >= server.engine.config().loglevel {
+                    let pid = server.pid;
+                    self.log(pid, level, &text);
+                }
+            }
+            Output::StartJob(id, job) => self.start_job(id, job),
+            Output::FeedJob(id, part) => self.feed_job(id, part),
+            Output::KillJob(id) => self.kill_job(id),
+            Output::Event(event) => self.note(event),
+            Output::Exit(_, reason) => {
+                let cause = match reason {
+                    ExitReason::Shutdown => "a clean shutdown",
+                    ExitReason::Fatal => "the server's own exit",
+                };
+                self.timeline
+                    .mark(self.now_us, MarkKind::Kill, cause.to_owned());
+                self.end_server(cause, false);
+            }
+        }
+    }
+
+    /// Takes the bytes released for a client: the writes they answer are acknowledged.
+    fn receive(&mut self, id: ClientId) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        let bytes = server.engine.reply_bytes(id);
+        let Some(client) = server.clients.get_mut(&id) else {
+            return;
+        };
+        self.trace = mix(self.trace ^ rapidhash_v3(bytes));
+        let total = bytes.len();
+        if let Some(inbox) = &mut client.inbox {
+            inbox.extend_from_slice(bytes);
+        }
+        let mut rest = bytes;
+        while let Some(len) = reply_len(rest) {
+            if client.inbox.is_none() && rest[0] == b'-' {
+                self.errors += 1;
+                self.last_error.clear();
+                self.last_error.extend_from_slice(&rest[1..len - 2]);
+            }
+            if let Some(Some(write)) = client.pending.pop_front() {
+                self.ledger.acknowledge(write, self.now_us);
+            }
+            rest = &rest[len..];
+        }
+        server.engine.consume_reply(id, total);
+        self.timeline
+            .set_exposed(self.now_us, self.ledger.exposed());
+    }
+
+    fn close(&mut self, id: ClientId) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        // What was received before stays readable: the inbox goes with the connection only when it is empty.
+        if let Some(client) = server.clients.get_mut(&id)
+            && client.inbox.as_ref().is_some_and(|inbox| !inbox.is_empty())
+        {
+            client.pending.clear();
+        } else {
+            server.clients.remove(&id);
+        }
+        server.engine.handle_disconnect(self.now_us, id);
+    }
+
+    /// Notes what is needed to tell, after a crash, which writes a file holds.
+    fn note(&mut self, event: Event) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        match event {
+            Event::AofOpened {
+                path,
+                offset,
+                file_len,
+                writes,
+            } => {
+                let inode = self.disk.inode(&path);
+                let writes = self.ledger.of_process(writes);
+                if let Some(inode) = inode {
+                    self.ledger.log_goes_on(inode, file_len, offset, writes);
+                }
+                let before = server.log.take();
+                server.log = Some(LogState {
+                    inode,
+                    loadable: before.as_ref().is_some_and(|log| log.loadable),
+                    written: before.map_or(0, |log| log.written),
+                });
+            }
+            Event::AofRenamed { .. } => {}
+            Event::AofClosed => {
+                server.log = None;
+                self.refresh_durable();
+            }
+            Event::AofSynced { offset } => {
+                self.durable_at_us = Some(self.now_us);
+                let Some(log) = server.log.as_mut() else {
+                    return;
+                };
+                if log.loadable {
+                    let durable = self.ledger.durable_up_to_offset(offset);
+                    self.ledger.set_durable(durable);
+                    self.timeline
+                        .set_exposed(self.now_us, self.ledger.exposed());
+                }
+            }
+            Event::SnapshotCut { path, .. } => server.cuts.push((path, self.now_us)),
+            Event::SnapshotDone { path, writes } => {
+                let cut_us = server.end_cut(&path, self.now_us);
+                let writes = self.ledger.of_process(writes);
+                if let Some(inode) = self.disk.inode(&path) {
+                    self.ledger.snapshot_holds(inode, writes);
+                    self.written_at_us.insert(inode, self.now_us);
+                }
+                self.durable_at_us = Some(self.now_us);
+                let kind = if server.is_rdb(&path) {
+                    MarkKind::Save
+                } else {
+                    MarkKind::Rewrite
+                };
+                if kind == MarkKind::Rewrite
+                    && let Some(log) = &mut server.log
+                {
+                    log.loadable = true;
+                }
+                let text = format!("{path} done");
+                self.timeline.span(cut_us, self.now_us, kind, text);
+                self.refresh_durable();
+            }
+            Event::SnapshotFailed { path } => {
+                let cut_us = server.end_cut(&path, self.now_us);
+                let kind = if server.is_rdb(&path) {
+                    MarkKind::SaveFailed
+                } else {
+                    MarkKind::RewriteFailed
+                };
+                let text = format!("{path} failed");
+                self.timeline.span(cut_us, self.now_us, kind, text);
+            }
+        }
+    }
+
+    /// Computes anew which writes a start after a power loss would find.
+    pub(super) fn refresh_durable(&mut self) {
+        let durable = match &self.server {
+            Some(server) => match &server.log {
+                // What was loaded at the start was synced then.
+                Some(log) if log.loadable => self.ledger.up_to_offset(server.offsets().synced),
+                _ => self.rdb_holds(&server.engine.config().dbfilename),
+            },
+            None => return,
+        };
+        self.ledger.set_durable(durable);
+        self.timeline
+            .set_exposed(self.now_us, self.ledger.exposed());
+    }
+
+    /// How many writes the RDB file holds.
+    fn rdb_holds(&self, path: &str) -> usize {
+        let inode = self.disk.inode(path);
+        inode
+            .and_then(|inode| self.ledger.snapshot(inode))
+            .unwrap_or(0)
+    }
+
+    /// How many writes a start after a process kill would find.
+    pub(super) fn kill_finds(&self) -> usize {
+        match &self.server {
+            Some(server) => match &server.log {
+                Some(log) if log.loadable => self.ledger.up_to_offset(server.offsets().written),
+                _ => self.rdb_holds(&server.engine.config().dbfilename),
+            },
+            None => self.ledger.durable(),
+        }
+    }
+
+    /// Whether a restart would load the append-only file.
+    pub(super) fn log_in_use(&self) -> bool {
+        self.server
+            .as_ref()
+            .is_some_and(|server| server.log.is_some())
+    }
+}
+
+impl Server {
+    fn connect(&mut self, now_us: u64, reads: bool) -> ClientId {
+        let port = 50_000 + self.clients.len() % 10_000;
+        let client = self.engine.handle_connect(
+            now_us,
+            &format!("127.0.0.1:{port}"),
+            &format!("127.0.0.1:{}", self.engine.config().port),
+        );
+        let state = Client {
+            pending: VecDeque::new(),
+            inbox: reads.then(Vec::new),
+        };
+        self.clients.insert(client, state);
+        client
+    }
+
+    /// The three offsets of the log; zeros with the append-only file off.
+    pub(super) fn offsets(&self) -> Offsets {
+        self.engine.aof_offsets().unwrap_or_default()
+    }
+
+    fn is_rdb(&self, path: &str) -> bool {
+        self.engine.config().dbfilename == path
+    }
+
+    /// Ends the making of a snapshot: when it was cut.
+    fn end_cut(&mut self, path: &str, now_us: u64) -> u64 {
+        let place = self.cuts.iter().position(|(cut, _)| cut == path);
+        place.map_or(now_us, |place| self.cuts.remove(place).1)
+    }
+
+    /// The inode of the log, if it was written to since the last call.
+    fn log_written(&mut self) -> Option<u64> {
+        let written = self.offsets().written;
+        let log = self.log.as_mut()?;
+        if written == log.written {
+            return None;
+        }
+        log.written = written;
+        log.inode
+    }
+}
+
+/// 40 hexadecimal digits.
+fn run_id(seed: u64) -> String {
+    let words = [mix(seed ^ 1), mix(seed ^ 2), mix(seed ^ 3)];
+    let digits: String = words.iter().map(|word| format!("{word:016x}")).collect();
+    digits[..40].to_owned()
+}

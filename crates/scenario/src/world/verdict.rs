@@ -1,0 +1,249 @@
+//! The verdict: which acknowledged writes a start has brought back, and why the others are lost.
+
+use lastsave_engine::{Engine, LoadReport, LoadSource};
+use lastsave_keyspace::Keyspace;
+
+use super::World;
+use super::keys::{self, Difference};
+use crate::VerdictView;
+use crate::units::{about, thousands};
+
+/// A server process that has ended.
+pub(super) struct Ended {
+    /// Its data at the end.
+    pub(super) keyspace: Keyspace,
+    /// What ended it, in words.
+    pub(super) cause: String,
+    pub(super) at_us: u64,
+    /// Whether the power went too.
+    pub(super) power: bool,
+    /// Whether a start has brought back what could be.
+    pub(super) settled: bool,
+    /// Whether its append-only file was on.
+    pub(super) log: bool,
+    /// Bytes in its append-only file's buffer at the end.
+    pub(super) unwritten: u64,
+    /// How the data recovered differ from its own.
+    pub(super) difference: Difference,
+}
+
+/// What is known of the writes that a start has found.
+enum Found {
+    /// The first so many.
+    Exactly(usize),
+    /// A file was changed by hand: only the data can be compared.
+    Unknown,
+}
+
+impl World {
+    /// Says that a server has ended, before it is known what comes back.
+    pub(super) fn announce_end(&mut self) {
+        let Some(ended) = &self.ended else { return };
+        self.verdict = Some(VerdictView {
+            cause: ended.cause.clone(),
+            crashed_at_us: ended.at_us,
+            acknowledged: self.ledger.acknowledged(),
+            unacknowledged: self.ledger.unacknowledged(),
+            keys_before: ended.keyspace.len() as u64,
+            explanation: "Start the server to see what comes back.".into(),
+            ..VerdictView::default()
+        });
+    }
+
+    /// Enters in the ledger what a start has found, and gives the verdict if a server ended before.
+    pub(super) fn settle_start(&mut self, engine: &Engine, took_us: u64) {
+        let report = engine.load_report();
+        let difference = match &self.ended {
+            Some(ended) if !ended.settled => {
+                let now_ms = self.now_us / 1000;
+                Some(keys::compare(&ended.keyspace, engine.keyspace(), now_ms))
+            }
+            _ => None,
+        };
+        let found = self.found(report);
+        let recovered = match (&found, &difference) {
+            (Found::Exactly(writes), _) => *writes,
+            (Found::Unknown, Some(difference)) => self.estimate(difference),
+            (Found::Unknown, None) => 0,
+        };
+        if let Some(difference) = difference {
+            self.give_verdict(engine, took_us, &found, recovered, difference);
+        }
+        self.ledger.recovered(recovered);
+        self.ledger.set_durable(recovered);
+        self.timeline
+            .set_exposed(self.now_us, self.ledger.exposed());
+    }
+
+    /// How many writes the loaded files hold, as the ledger knows them.
+    fn found(&self, report: &LoadReport) -> Found {
+        let inode = |path: &str| self.disk.inode(path);
+        match (report.source, report.files.as_slice()) {
+            (_, []) | (LoadSource::Nothing, _) => Found::Exactly(0),
+            (LoadSource::Rdb, [file, ..]) => inode(&file.path)
+                .and_then(|inode| self.ledger.snapshot(inode))
+                .map_or(Found::Unknown, Found::Exactly),
+            (LoadSource::Aof, files) => {
+                let mut writes = 0;
+                for file in files {
+                    let Some(inode) = inode(&file.path) else {
+                        return Found::Unknown;
+                    };
+                    let held = self
+                        .ledger
+                        .snapshot(inode)
+                        .or_else(|| self.ledger.log(inode, file.used_len));
+                    let Some(held) = held else {
+                        return Found::Unknown;
+                    };
+                    writes = writes.max(held);
+                }
+                Found::Exactly(writes)
+            }
+        }
+    }
+
+    /// How many writes are likely to be there, from the keys that differ: each is one lost write at least.
+    fn estimate(&self, difference: &Difference) -> usize {
+        let differing = (difference.gone.len() + difference.changed.len()) as u64;
+        let mut from = self.ledger.len();
+        while from > 0 && self.ledger.tail(from).acknowledged < differing {
+            // Acknowledged writes are dense, so this steps by what is missing and ends after a few rounds.
+            let missing = differing - self.ledger.tail(from).acknowledged;
+            from = from.saturating_sub(missing as usize);
+        }
+        from
+    }
+
+    fn give_verdict(
+        &mut self,
+        engine: &Engine,
+        took_us: u64,
+        found: &Found,
+        recovered: usize,
+        difference: Difference,
+    ) {
+        let tail = self.ledger.tail(recovered);
+        let Some(ended) = &mut self.ended else { return };
+        let acknowledged = self.ledger.acknowledged();
+        let unacknowledged_kept = {
+            let kept = recovered as u64;
+            kept.saturating_sub(acknowledged - tail.acknowledged)
+        };
+        ended.settled = true;
+        let oldest_us = tail
+            .oldest_at_us
+            .map_or(0, |oldest_us| ended.at_us.saturating_sub(oldest_us));
+        let facts = Facts {
+            report: engine.load_report(),
+            lost: tail.acknowledged,
+            acknowledged,
+            oldest_us,
+            known: matches!(found, Found::Exactly(_)),
+            power: ended.power,
+            log: ended.log,
+            unwritten: ended.unwritten,
+        };
+        self.verdict = Some(VerdictView {
+            cause: ended.cause.clone(),
+            crashed_at_us: ended.at_us,
+            recovered_known: true,
+            acknowledged,
+            unacknowledged: self.ledger.unacknowledged(),
+            unacknowledged_kept,
+            recovered: acknowledged - tail.acknowledged,
+            lost: tail.acknowledged,
+            oldest_lost_ms: oldest_us / 1000,
+            recovery_ms: took_us / 1000,
+            explanation: facts.explain(),
+            keys_before: difference.before,
+            keys_after: engine.keyspace().len() as u64,
+            keys_gone: difference.gone.len() as u64,
+            keys_changed: difference.changed.len() as u64,
+        });
+        ended.difference = difference;
+        self.verdict_process = self.processes;
+    }
+}
+
+/// What an explanation is made from.
+struct Facts<'a> {
+    report: &'a LoadReport,
+    lost: u64,
+    acknowledged: u64,
+    oldest_us: u64,
+    known: bool,
+    power: bool,
+    log: bool,
+    unwritten: u64,
+}
+
+impl Facts<'_> {
+    fn explain(&self) -> String {
+        let loaded = self.loaded();
+        if !self.known {
+            return format!(
+                "{loaded} It was changed by hand, so single writes cannot be followed: the keys were compared instead, each that differs counting as one lost write."
+            );
+        }
+        if self.lost == 0 {
+            return match self.acknowledged {
+                0 => format!("{loaded} No write had been acknowledged."),
+                _ => format!("{loaded} Every acknowledged write is in it."),
+            };
+        }
+        format!("{loaded} {}", self.why_lost())
+    }
+
+    fn loaded(&self) -> String {
+        let items: u64 = self.report.files.iter().map(|file| file.items).sum();
+        match (self.report.source, self.report.files.as_slice()) {
+            (LoadSource::Nothing, _) | (_, []) => {
+                "There was no file to load: the server started empty.".into()
+            }
+            (LoadSource::Rdb, [file, ..]) => {
+                format!("{} was loaded: {} keys.", file.path, thousands(items))
+            }
+            (LoadSource::Aof, files) => {
+                let keys: u64 = files
+                    .iter()
+                    .filter(|file| file.path.ends_with(".rdb"))
+                    .map(|file| file.items)
+                    .sum();
+                let cut: u64 = files.iter().map(|file| file.file_len - file.used_len).sum();
+                let cut = match cut {
+                    0 => String::new(),
+                    _ => format!(" A torn tail of {} bytes was cut off.", thousands(cut)),
+                };
+                format!(
+                    "The append-only file was loaded: {} keys from its base, then {} commands.{cut}",
+                    thousands(keys),
+                    thousands(items - keys)
+                )
+            }
+        }
+    }
+
+    fn why_lost(&self) -> String {
+        let (lost, oldest) = (thousands(self.lost), about(self.oldest_us));
+        match (self.report.source, self.log) {
+            (LoadSource::Rdb, false) => format!(
+                "It holds the data as they were at the last completed save. The {lost} writes acknowledged since, the oldest of them {oldest} before the crash, existed only in the memory of the process."
+            ),
+            (LoadSource::Nothing, false) => format!(
+                "No save ever completed and the append-only file was off, so all {lost} writes, the oldest {oldest} old, existed only in the memory of the process."
+            ),
+            (LoadSource::Aof, _) if self.power => format!(
+                "The operating system had taken the last {oldest} of commands, but the device had not: no fsync had completed since."
+            ),
+            (LoadSource::Aof, _) if self.unwritten > 0 => format!(
+                "The last {oldest} of commands were still in the process's own buffer ({} bytes) and went with it.",
+                thousands(self.unwritten)
+            ),
+            (_, true) if self.power => format!(
+                "The device did not hold the append-only file's last {oldest}: no fsync had completed since."
+            ),
+            _ => format!("What was written in the last {oldest} is not in the files."),
+        }
+    }
+}
