@@ -70,6 +70,7 @@ mod dict;
 mod entry;
 mod entry_ref;
 mod hasher;
+mod place;
 mod segment;
 mod snapshot;
 mod table;

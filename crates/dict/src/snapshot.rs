@@ -2,8 +2,9 @@
 
 use crate::Object;
 use crate::chunk::Chunk;
+use crate::place::Place;
 use crate::segment::Segment;
-use crate::table::{Place, Table};
+use crate::table::Table;
 
 /// The snapshots of one table: at most one runs at a time.
 pub(crate) struct Snapshots<O: Object> {
