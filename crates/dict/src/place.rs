@@ -31,7 +31,7 @@ impl Place {
     }
 
     /// The hash with this segment's prefix and these bits behind it.
-    fn hash_at(self, bits: u64) -> Option<u64> {
+    pub(crate) fn hash_at(self, bits: u64) -> Option<u64> {
         let depth = self.segment.depth();
         let prefix = u128::from(self.hash) >> (64 - depth) << (64 - depth);
         u64::try_from(prefix + (u128::from(bits) << (48 - depth))).ok()
