@@ -6,10 +6,10 @@ use lastsave_vfs::Vfs;
 use crate::engine::Engine;
 
 /// Entries with an expiry that one slice of the active expiry cycle looks at.
-const EXPIRE_SLICE_ENTRIES: usize = 200;
+const EXPIRE_SLICE_ENTRIES: usize = 40;
 
 /// Slices at most in one run of the periodic work, when each finds many keys to remove.
-const MAX_EXPIRE_SLICES: usize = 32;
+const MAX_EXPIRE_SLICES: usize = 128;
 
 impl Engine {
     /// Runs about `hz` times a second.

@@ -14,8 +14,9 @@ use crate::{Event, JobOutcome, Output, REDIS_VERSION};
 /// Entries walked in one slice: some tens of microseconds.
 const SLICE_ENTRIES: usize = 1000;
 
-/// Parts under way at most. With small keys a part is under 100 KB, so the ring stays within a few megabytes.
-const MAX_PARTS_UNDER_WAY: usize = 64;
+/// Parts under way at most. With small keys a part is under 100 KB, so the ring stays within a megabyte or two, and a job
+/// that fails at its first step has not made much work.
+const MAX_PARTS_UNDER_WAY: usize = 16;
 
 /// A snapshot being written.
 pub(crate) struct Snapshot {
