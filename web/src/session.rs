@@ -1,5 +1,7 @@
 //! A session is the lines that were entered. What the page needs to know about lines, without running them.
 
+use lastsave_scenario::Scenario;
+
 /// A machine's seed and everything entered on it: enough to have it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Session {
@@ -11,7 +13,37 @@ pub(crate) struct Session {
     pub lines: Vec<String>,
 }
 
+/// Where the browser keeps the session of this page, so that a reload has it again.
+const STORED_AS: &str = "lastsave.session";
+/// A session longer than this, in bytes, is not kept for a reload.
+const STORED_BYTES: usize = 1 << 20;
+
 impl Session {
+    /// Reads a scenario file. `None` if it is none.
+    pub(crate) fn from_scenario(text: &str) -> Option<Self> {
+        let scenario = Scenario::parse(text).ok()?;
+        Some(Self {
+            title: scenario.title,
+            seed: scenario.seed,
+            lines: scenario.lines.into_iter().map(|(_, line)| line).collect(),
+        })
+    }
+
+    /// The session that was here before a reload.
+    pub(crate) fn stored() -> Option<Self> {
+        let text = storage()?.get_item(STORED_AS).ok()??;
+        Self::from_scenario(&text)
+    }
+
+    /// Keeps the session for a reload.
+    pub(crate) fn store(&self) {
+        let text = self.to_scenario();
+        if let Some(storage) = storage().filter(|_| text.len() <= STORED_BYTES) {
+            // A browser that keeps nothing forgets the session at a reload.
+            let _ = storage.set_item(STORED_AS, &text);
+        }
+    }
+
     /// The session as a scenario file.
     pub(crate) fn to_scenario(&self) -> String {
         let mut text = format!(
@@ -24,6 +56,10 @@ impl Session {
         }
         text
     }
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    web_sys::window()?.session_storage().ok()?
 }
 
 /// The lines that write a text to a file, as one types them.
@@ -46,6 +82,16 @@ pub(crate) fn last_heredoc(lines: &[String]) -> Option<(String, String)> {
         .map(String::as_str)
         .collect();
     Some((target.trim().to_owned(), body.join("\n")))
+}
+
+/// The configuration file written last, if it has comments behind directives and they have not been stripped, and how
+/// many.
+pub(crate) fn commented_file(lines: &[String]) -> Option<(String, usize)> {
+    let (path, text) = last_heredoc(lines)?;
+    let commented = trailing_comments(&text).len();
+    let stripped = format!("strip-comments {path}");
+    let is_stripped = lines.iter().rev().any(|line| line.trim() == stripped);
+    (commented > 0 && !is_stripped && looks_like_configuration(&text)).then_some((path, commented))
 }
 
 /// Where a comment begins behind a directive, if one does: Redis has no such comments, and reads them as arguments.
@@ -154,6 +200,9 @@ mod tests {
         lines.push("redis-server redis.conf".into());
         let written = ("redis.conf".to_owned(), PRINTED.to_owned());
         assert_eq!(last_heredoc(&lines), Some(written));
+        assert_eq!(commented_file(&lines), Some(("redis.conf".into(), 1)));
+        lines.push("strip-comments redis.conf".into());
+        assert_eq!(commented_file(&lines), None);
         assert_eq!(last_heredoc(&["GET a".to_owned()]), None);
     }
 
@@ -167,6 +216,10 @@ mod tests {
         assert_eq!(
             session.to_scenario(),
             "# lastsave scenario 1\n# Mine\nseed 7\n\nredis-server\n"
+        );
+        assert_eq!(
+            Session::from_scenario(&session.to_scenario()),
+            Some(session)
         );
     }
 }

@@ -136,7 +136,8 @@ impl App {
     /// Starts the worker and a first machine, and from then on tells the worker what the page shows.
     pub(crate) fn start(self) {
         self.connect();
-        self.load(examples::first());
+        self.load(Session::stored().unwrap_or_else(examples::first));
+        Effect::new(move || self.session.with(Session::store));
         Effect::new(move || link::send(ToWorker::Show(self.request())));
     }
 

@@ -3,7 +3,7 @@
 use leptos::{html, prelude::*};
 
 use super::help;
-use crate::{examples::EXAMPLES, state::use_app};
+use crate::{examples::EXAMPLES, format, state::use_app};
 
 #[component]
 pub(crate) fn Header() -> impl IntoView {
@@ -25,7 +25,7 @@ pub(crate) fn Header() -> impl IntoView {
                         app.open(example.session());
                     }
                 >
-                    <strong>{example.title}</strong>
+                    <strong>{example.name}</strong>
                     <span>{example.about}</span>
                 </button>
             </li>
@@ -43,6 +43,7 @@ pub(crate) fn Header() -> impl IntoView {
                 "Lastsave"
             </h1>
             <p class="title">{move || app.session.with(|session| session.title.clone())}</p>
+            <Risk />
             <nav class="row" aria-label="Page">
                 <button popovertarget="examples">"Examples"</button>
                 <div id="examples" class="popover" popover="auto" node_ref=popover>
@@ -61,6 +62,19 @@ pub(crate) fn Header() -> impl IntoView {
                 </button>
             </nav>
         </header>
+    }
+}
+
+/// The number that is always in view: on a phone the layers are not, so it stands here.
+#[component]
+fn Risk() -> impl IntoView {
+    let app = use_app();
+    let writes = Memo::new(move |_| app.layers.with(|layers| layers.exposed_power));
+    view! {
+        <p class="risk" class:holds=move || { writes.get() > 0 }>
+            "at risk "
+            <strong>{move || format::count(writes.get())}</strong>
+        </p>
     }
 }
 

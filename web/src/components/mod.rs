@@ -40,14 +40,14 @@ fn Page() -> impl IntoView {
         <header::Header />
         <main class="lab">
             <terminal::Terminal />
+            <section class="time" aria-label="Time">
+                <clock::Clock />
+                <timeline::Timeline />
+            </section>
             <section class="machine" aria-label="Machine">
                 <layers::Layers />
                 <verdict::Verdict />
                 <tabs::Tabs />
-            </section>
-            <section class="time" aria-label="Time">
-                <clock::Clock />
-                <timeline::Timeline />
             </section>
         </main>
         <Failure />

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::faults;
 use crate::{
-    examples::{AS_TOLD, EXAMPLES},
+    examples::{AS_TOLD, EXAMPLES, HYBRID},
     state::{App, use_app},
 };
 
@@ -92,7 +92,7 @@ pub(crate) fn Suggestions() -> impl IntoView {
             Stage::Judged => {
                 all.push(line("DBSIZE"));
                 all.push(line("ls -lh"));
-                all.extend(example(AS_TOLD + 1, "The same night, hybrid"));
+                all.extend(example(HYBRID, "The same night, hybrid"));
             }
         }
         all

@@ -136,15 +136,22 @@ fn Running() -> impl IntoView {
 #[component]
 fn StripOffer() -> impl IntoView {
     let app = use_app();
-    let dismissed = RwSignal::new(String::new());
+    let dismissed = RwSignal::new(0);
     let offer = Memo::new(move |_| {
-        let written = app
+        let lines = app.session.with(|session| session.lines.len());
+        let commented = app
             .session
-            .with(|session| session::last_heredoc(&session.lines));
-        written.filter(|(_, text)| {
-            !session::trailing_comments(text).is_empty() && *text != dismissed.get()
-        })
+            .with(|session| session::commented_file(&session.lines));
+        commented.filter(|_| lines != dismissed.get() && !app.busy.get())
     });
+    let strip = move |_| {
+        if let Some((path, _)) = offer.get_untracked() {
+            app.enter_all(vec![
+                format!("strip-comments {path}"),
+                format!("redis-server {path}"),
+            ]);
+        }
+    };
     view! {
         <Show when=move || offer.get().is_some()>
             <div class="offer" role="status">
@@ -152,31 +159,21 @@ fn StripOffer() -> impl IntoView {
                     {move || {
                         offer
                             .get()
-                            .map(|(path, text)| {
-                                let lines = session::trailing_comments(&text).len();
+                            .map(|(path, lines)| {
                                 format!(
                                     "{path} has comments behind {lines} of its directives. Redis takes them as arguments, and refuses to start.",
                                 )
                             })
                     }}
                 </p>
-                <button
-                    class="primary"
-                    on:click=move |_| {
-                        if let Some((path, text)) = offer.get_untracked() {
-                            write_configuration(app, &path, &session::strip_trailing_comments(&text));
-                        }
-                    }
-                >
+                <button class="primary" on:click=strip>
                     "Strip them and start"
                 </button>
                 <button
                     class="quiet"
                     aria-label="Dismiss"
                     on:click=move |_| {
-                        if let Some((_, text)) = offer.get_untracked() {
-                            dismissed.set(text);
-                        }
+                        dismissed.set(app.session.with_untracked(|session| session.lines.len()));
                     }
                 >
                     "×"

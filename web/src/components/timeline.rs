@@ -223,7 +223,10 @@ pub(crate) fn Timeline() -> impl IntoView {
                         })
                 }}
                 <text class="top" x=MARGIN y="10">
-                    {move || format!("{} exposed", format::writes(scale.get().top))}
+                    {move || {
+                        let drawn = app.timeline.with(|timeline| timeline.points.len() > 1);
+                        drawn.then(|| format::writes(scale.get().top))
+                    }}
                 </text>
                 {move || {
                     let scale = scale.get();
@@ -255,10 +258,10 @@ pub(crate) fn Timeline() -> impl IntoView {
                 />
             </svg>
             <p class="readout">
-                {move || {
-                    readout()
-                        .unwrap_or_else(|| "acknowledged writes that a power loss would have taken, at each moment".into())
-                }}
+                {readout}
+                <span class="legend" hidden=move || pointer.get().is_some()>
+                    "writes that a power loss would have taken, at each moment"
+                </span>
             </p>
         </div>
     }
