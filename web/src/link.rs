@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
 
-use crate::protocol::{FromWorker, ToWorker};
+use crate::protocol::{self, FromWorker, ToWorker};
 
 /// The worker, and what waits until it listens.
 #[derive(Default)]
@@ -34,13 +34,14 @@ pub(crate) fn start(on_message: impl Fn(FromWorker) + 'static) {
     };
     let on_message = std::rc::Rc::new(on_message);
     let heard = std::rc::Rc::clone(&on_message);
-    let listener = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        match serde_wasm_bindgen::from_value(event.data()) {
+    let listener =
+        Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| match protocol::decode(
+            event.data(),
+        ) {
             Ok(FromWorker::Ready) => flush(),
             Ok(message) => heard(message),
             Err(error) => heard(FromWorker::Failed(error.to_string())),
-        }
-    });
+        });
     worker.set_onmessage(Some(listener.as_ref().unchecked_ref()));
     listener.forget();
     let broken = Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| {
@@ -96,7 +97,7 @@ fn flush() {
 }
 
 fn post(worker: &Worker, message: &ToWorker) {
-    if let Ok(value) = serde_wasm_bindgen::to_value(message) {
+    if let Ok(value) = protocol::encode(message) {
         // A worker that cannot be posted to has reported its failure already.
         let _ = worker.post_message(&value);
     }

@@ -2,6 +2,25 @@
 
 use lastsave_scenario::{Completion, Progress, Span, View, ViewRequest};
 use serde::{Deserialize, Serialize};
+use serde_wasm_bindgen::{Error, Serializer};
+use wasm_bindgen::JsValue;
+
+/// A message as the browser carries it. Whole numbers travel as big integers: a trace hash does not fit into a float.
+///
+/// # Errors
+/// None for the types of this module; the encoder's signature allows them.
+pub(crate) fn encode(message: &impl Serialize) -> Result<JsValue, Error> {
+    let serializer = Serializer::new().serialize_large_number_types_as_bigints(true);
+    message.serialize(&serializer)
+}
+
+/// Reads a message that [`encode`] made.
+///
+/// # Errors
+/// If it is none of this version of the program.
+pub(crate) fn decode<T: for<'any> Deserialize<'any>>(message: JsValue) -> Result<T, Error> {
+    serde_wasm_bindgen::from_value(message)
+}
 
 /// From the page to the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -76,4 +95,23 @@ pub(crate) struct Update {
     pub entered: Vec<String>,
     /// What the page asked to see; left out while that would cost more than it shows.
     pub view: Option<View>,
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    #[test]
+    fn a_number_that_no_float_holds_arrives() {
+        let message = ToWorker::Load {
+            seed: u64::MAX - 1,
+            lines: vec!["redis-server".into()],
+        };
+        let Ok(ToWorker::Load { seed, lines }) = decode(encode(&message).unwrap()) else {
+            panic!("it was a load");
+        };
+        assert_eq!((seed, lines.len()), (u64::MAX - 1, 1));
+    }
 }

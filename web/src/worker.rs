@@ -9,7 +9,7 @@ use lastsave_scenario::{Progress, Shell, Span, Style, ViewRequest};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
 
-use crate::protocol::{FromWorker, ToWorker, Update};
+use crate::protocol::{self, FromWorker, ToWorker, Update};
 
 /// How long a slice may take, in milliseconds of real time.
 const SLICE_MS: f64 = 10.0;
@@ -47,8 +47,6 @@ struct Worker {
     entered: Vec<String>,
     progress: Progress,
     play: Option<Play>,
-    /// Steps of the playing clock whose echo is still to come, and is not for the page.
-    hidden_steps: u32,
     /// Orders taken so far.
     taken: u32,
     timer: Option<Closure<dyn FnMut()>>,
@@ -73,7 +71,6 @@ pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
         entered: Vec::new(),
         progress: Progress::Idle,
         play: None,
-        hidden_steps: 0,
         taken: 0,
         timer: None,
     }));
@@ -90,7 +87,7 @@ pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
 
     let told = Rc::clone(&worker);
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        if let Ok(message) = serde_wasm_bindgen::from_value(event.data()) {
+        if let Ok(message) = protocol::decode(event.data()) {
             handle_message(&told, message);
         }
     });
@@ -103,7 +100,7 @@ pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
 /// Makes a panic reach the page, where a person can read it.
 fn report_panics(scope: DedicatedWorkerGlobalScope) {
     std::panic::set_hook(Box::new(move |panic| {
-        if let Ok(message) = serde_wasm_bindgen::to_value(&FromWorker::Failed(panic.to_string())) {
+        if let Ok(message) = protocol::encode(&FromWorker::Failed(panic.to_string())) {
             // Nobody is left to tell if the page is gone.
             let _ = scope.post_message(&message);
         }
@@ -120,7 +117,6 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
             let mut state = worker.borrow_mut();
             state.shell = Shell::new(seed);
             state.play = None;
-            state.hidden_steps = 0;
             state.spans.clear();
             state.fresh = true;
             state.view_due_at_ms = 0.0;
@@ -187,7 +183,7 @@ fn run_slice(worker: &Rc<RefCell<Worker>>) {
     state.progress = state.shell.run(events);
     let now_ms = state.now_ms();
     let output = state.shell.take_output();
-    state.collect(output);
+    state.spans.extend(output);
 
     if matches!(state.progress, Progress::Idle) {
         state.running_since_ms = None;
@@ -237,7 +233,7 @@ impl Worker {
     }
 
     fn send(&self, message: &FromWorker) {
-        if let Ok(value) = serde_wasm_bindgen::to_value(message) {
+        if let Ok(value) = protocol::encode(message) {
             // Nobody is left to tell if the page is gone.
             let _ = self.scope.post_message(&value);
         }
@@ -260,8 +256,7 @@ impl Worker {
         if step_ms > 0 {
             play.stepped_at_ms = now_ms;
             play.played_ms += step_ms;
-            self.hidden_steps += 1;
-            self.shell.enter(&format!("advance {step_ms}ms"));
+            self.shell.let_pass(step_ms * 1_000);
         }
     }
 
@@ -282,24 +277,6 @@ impl Worker {
             text: format!("{line}\n"),
         });
         self.entered.push(line);
-    }
-
-    /// Keeps output for the next update. The steps of the playing clock are not echoed one by one.
-    fn collect(&mut self, output: Vec<Span>) {
-        let mut output = output.into_iter().peekable();
-        while let Some(span) = output.next() {
-            let is_step = self.hidden_steps > 0
-                && span.style == Style::Prompt
-                && output.peek().is_some_and(|next| {
-                    next.style == Style::Input && next.text.starts_with("advance ")
-                });
-            if is_step {
-                output.next();
-                self.hidden_steps -= 1;
-            } else {
-                self.spans.push(span);
-            }
-        }
     }
 
     /// Sends an update, with a view if one is due or must be.

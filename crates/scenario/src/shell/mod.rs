@@ -252,6 +252,14 @@ impl Shell {
         self.show_log();
     }
 
+    /// Lets simulated time pass with no line for it, unless something is being carried out: a clock that plays by itself.
+    /// [`Shell::run`] carries it out.
+    pub fn let_pass(&mut self, duration_us: u64) {
+        if self.wait.is_none() && self.lines.is_empty() && self.pipelines.is_empty() {
+            self.wait_for(duration_us, "time".into(), false);
+        }
+    }
+
     /// Takes the output since the last call. Entered lines are echoed in it, behind their prompts.
     pub fn take_output(&mut self) -> Vec<Span> {
         std::mem::take(&mut self.output)
