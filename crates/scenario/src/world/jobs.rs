@@ -48,7 +48,7 @@ impl World {
                 (Work::Unlink(paths), cost_us)
             }
             Job::Snapshot(writer) => match self.ordered_failure(&writer) {
-                Some(outcome) => (Work::Failing(outcome), self.profile.failing_job_us),
+                Some(outcome) => (Work::Failing(outcome), 0),
                 None => {
                     let work = Work::Snapshot {
                         writer,

@@ -29,8 +29,6 @@ pub struct MachineProfile {
     pub replay_command_ns: u64,
     /// Removing a file.
     pub unlink_us: u64,
-    /// How long a background job that is ordered to fail works before it does.
-    pub failing_job_us: u64,
 }
 
 impl MachineProfile {
@@ -47,7 +45,6 @@ impl MachineProfile {
         load_key_ns: 700,
         replay_command_ns: 1_700,
         unlink_us: 100,
-        failing_job_us: 5_000,
     };
 
     /// How long a sync of `bytes` unsynced bytes takes.
