@@ -26,6 +26,8 @@ pub struct Report {
     pub log_line: Option<&'static str>,
     /// Whether the file is sound.
     pub ok: bool,
+    /// Where the check ended: behind the content, if the file is sound.
+    pub end: u64,
 }
 
 impl Report {
@@ -55,6 +57,7 @@ pub fn check(reader: impl Read, file_name: &str, now_ms: u64) -> Report {
         output: Vec::new(),
         log_line: None,
         ok: true,
+        end: 0,
     };
     match check.run() {
         Ok(()) => {
@@ -69,6 +72,7 @@ pub fn check(reader: impl Read, file_name: &str, now_ms: u64) -> Report {
             }
         }
     }
+    report.end = check.input.offset();
     report.output = check.output;
     report
 }

@@ -13,6 +13,7 @@ mod reactor;
 mod settings;
 mod signals;
 mod start;
+pub mod tools;
 mod workers;
 mod zone;
 

@@ -1,11 +1,7 @@
 //! `lastsave-server`: see `lastsave-server --help`.
 
-use std::process::exit;
+use lastsave_server::{serve, tools};
 
 fn main() {
-    let args: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    exit(lastsave_server::serve(&args));
+    std::process::exit(serve(&tools::arguments()));
 }
