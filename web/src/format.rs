@@ -66,7 +66,7 @@ pub(crate) fn duration_us(value: u64) -> String {
     if ms < 10_000 {
         return format!("{:.2} s", ms as f64 / 1e3);
     }
-    let seconds = ms / 1_000;
+    let seconds = (ms + 500) / 1_000;
     match seconds {
         ..60 => format!("{:.1} s", ms as f64 / 1e3),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -122,6 +122,18 @@ pub(crate) fn base_name(path: &str) -> &str {
         .unwrap_or(path)
 }
 
+/// A file's name cut at the front, at a dot, where it is too long for a narrow column.
+pub(crate) fn short_name(name: &str) -> String {
+    const ROOM: usize = 17;
+    let cut = name
+        .match_indices('.')
+        .find(|(at, _)| name.len() - at <= ROOM);
+    match cut {
+        Some((at, _)) if name.len() > ROOM => format!("…{}", &name[at + 1..]),
+        _ => name.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -151,7 +163,7 @@ mod tests {
         assert_eq!(duration_us(0), "0 s");
         assert_eq!(duration_us(900), "900 µs");
         assert_eq!(duration_us(820_000), "0.82 s");
-        assert_eq!(duration_us(2_820_000_000), "47 min 0 s");
+        assert_eq!(duration_us(2_819_995_000), "47 min 0 s");
         assert_eq!(duration_us(7_260_000_000), "2 h 1 min");
     }
 
@@ -168,5 +180,7 @@ mod tests {
     fn the_last_part_of_a_path_is_its_name() {
         assert_eq!(base_name("/data/appendonlydir/"), "appendonlydir");
         assert_eq!(base_name("dump.rdb"), "dump.rdb");
+        assert_eq!(short_name("dump.rdb"), "dump.rdb");
+        assert_eq!(short_name("appendonly.aof.1.incr.aof"), "…aof.1.incr.aof");
     }
 }

@@ -274,7 +274,12 @@ impl App {
     fn take_in(self, update: protocol::Update) {
         if update.fresh {
             self.write([None]);
-            self.write(examples::welcome().map(Some));
+            if self
+                .session
+                .with_untracked(|session| session.lines.len() == 1)
+            {
+                self.write(examples::welcome().map(Some));
+            }
         }
         if !update.spans.is_empty() {
             self.write(update.spans.into_iter().map(Some));

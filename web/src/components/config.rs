@@ -184,6 +184,9 @@ fn Parameter(begins: Option<String>, row: ConfigRow) -> impl IntoView {
     } else {
         row.default.clone()
     };
+    let idle_note = (!row.effective).then(
+        || view! { <span class="start">" Accepted and shown; nothing here obeys it yet."</span> },
+    );
     let note = if row.mutable {
         None
     } else {
@@ -199,7 +202,7 @@ fn Parameter(begins: Option<String>, row: ConfigRow) -> impl IntoView {
             </label>
             {control}
             <p id=described_by.clone()>
-                {row.help.clone()} " " {note}
+                {row.help.clone()} " " {note} {idle_note}
                 {is_changed.then(|| view! { <em>{format!("default {default}")}</em> })}
             </p>
         </li>

@@ -58,7 +58,7 @@ pub(crate) fn Files() -> impl IntoView {
 fn Entry(row: FileRow) -> impl IntoView {
     let app = use_app();
     let depth = row.path.trim_matches('/').matches('/').count();
-    let name = format::base_name(&row.path).to_owned();
+    let name = format::short_name(format::base_name(&row.path));
     let unsynced = row.unsynced_bytes > 0;
     let title = match row.unsynced_bytes {
         0 => format!("{}: {} bytes, all synced", row.path, format::count(row.len)),

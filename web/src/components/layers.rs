@@ -85,7 +85,7 @@ fn Reach(
                 <span class="oldest">
                     {move || {
                         (writes.get() > 0)
-                            .then(|| format!("the oldest {} old", format::duration_us(oldest_us.get())))
+                            .then(|| format!("oldest {}", format::duration_us(oldest_us.get())))
                     }}
                 </span>
             </p>

@@ -18,7 +18,7 @@ mod timeline;
 pub(crate) mod verdict;
 
 use leptos::{ev, prelude::*};
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, closure::Closure};
 
 use crate::state::{App, use_app};
 
@@ -57,6 +57,15 @@ fn Page() -> impl IntoView {
             {move || app.announcement.get()}
         </p>
     }
+}
+
+/// Calls back whenever the size of an element of the page changes, and at first. The element stays as long as the page.
+fn on_resize(element: &web_sys::Element, mut changed: impl FnMut() + 'static) {
+    let callback = Closure::<dyn FnMut()>::new(move || changed());
+    if let Ok(observer) = web_sys::ResizeObserver::new(callback.as_ref().unchecked_ref()) {
+        observer.observe(element);
+    }
+    callback.forget();
 }
 
 /// Keys that work wherever no text is being typed.

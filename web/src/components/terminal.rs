@@ -3,7 +3,7 @@
 use lastsave_scenario::{Progress, Span, Style};
 use leptos::{ev, html, prelude::*};
 
-use super::{faults::Faults, suggest::Suggestions};
+use super::{faults::Faults, on_resize, suggest::Suggestions};
 use crate::{
     session,
     state::{App, use_app},
@@ -23,6 +23,22 @@ const SHOWN_AFTER_MS: f64 = 300.0;
 pub(crate) fn Terminal() -> impl IntoView {
     let log = NodeRef::<html::Pre>::new();
     let app = use_app();
+    // The end stays in view until a person scrolls away from it.
+    let follows = StoredValue::new(true);
+    Effect::new(move || {
+        if let Some(log) = log.get() {
+            on_resize(&log.clone(), move || {
+                if follows.get_value() {
+                    log.set_scroll_top(log.scroll_height());
+                }
+            });
+        }
+    });
+    let on_scroll = move |_| {
+        if let Some(log) = log.get_untracked() {
+            follows.set_value(log.scroll_height() - log.scroll_top() - log.client_height() < 30);
+        }
+    };
     Effect::new(move || {
         app.output_count.track();
         if let Some(log) = log.get() {
@@ -31,6 +47,9 @@ pub(crate) fn Terminal() -> impl IntoView {
                 .try_update_value(std::mem::take)
                 .unwrap_or_default();
             write(&log, waiting);
+            if follows.get_value() {
+                log.set_scroll_top(log.scroll_height());
+            }
         }
     });
     let focus = move |event: ev::MouseEvent| {
@@ -57,6 +76,7 @@ pub(crate) fn Terminal() -> impl IntoView {
                 tabindex="0"
                 node_ref=log
                 on:click=focus
+                on:scroll=on_scroll
             ></pre>
             <Running />
             <StripOffer />
@@ -67,9 +87,8 @@ pub(crate) fn Terminal() -> impl IntoView {
     }
 }
 
-/// Appends output, and keeps the end in view if it was.
+/// Appends output.
 fn write(log: &web_sys::HtmlPreElement, output: Vec<Option<Span>>) {
-    let at_end = log.scroll_height() - log.scroll_top() - log.client_height() < 40;
     for span in output {
         let Some(span) = span else {
             log.set_text_content(None);
@@ -88,9 +107,6 @@ fn write(log: &web_sys::HtmlPreElement, output: Vec<Option<Span>>) {
             Some(first) => drop(log.remove_child(&first)),
             None => break,
         }
-    }
-    if at_end {
-        log.set_scroll_top(log.scroll_height());
     }
 }
 

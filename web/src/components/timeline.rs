@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use lastsave_scenario::{MarkKind, TimelineMark, TimelineView};
+use lastsave_scenario::{MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView};
 use leptos::{ev, html, prelude::*};
-use wasm_bindgen::{JsCast, closure::Closure};
 
+use super::on_resize;
 use crate::{format, state::use_app};
 
 /// Room at the left and right of the curve, in CSS pixels.
@@ -59,13 +59,13 @@ impl Scale {
     }
 }
 
-/// The next number of the form 1, 2 or 5 times a power of ten.
+/// The next round number: a digit or two, then noughts.
 fn round_up(value: u64) -> u64 {
     let mut unit = 1_u64;
     loop {
-        for factor in [1, 2, 5] {
+        for factor in [10, 12, 15, 20, 25, 30, 40, 50, 60, 80] {
             if let Some(top) = unit.checked_mul(factor).filter(|top| *top >= value) {
-                return top.max(10);
+                return top;
             }
         }
         match unit.checked_mul(10) {
@@ -120,6 +120,54 @@ fn curve(timeline: &TimelineView, scale: &Scale) -> (String, String) {
     (line, area)
 }
 
+/// The part of the area under the curve that a crash took.
+fn lost_area(timeline: &TimelineView, scale: &Scale, verdict: &VerdictView) -> String {
+    if verdict.lost == 0 {
+        return String::new();
+    }
+    let crash_us = verdict.crashed_at_us;
+    let first_us = crash_us.saturating_sub(verdict.oldest_lost_ms * 1_000);
+    let within = |point: &&TimelinePoint| (first_us..=crash_us).contains(&point.at_us);
+    let points: Vec<_> = timeline.points.iter().filter(within).collect();
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        return String::new();
+    };
+    let floor = scale.floor();
+    let mut area = format!("M{:.1} {floor:.1}", scale.x(first.at_us));
+    for point in &points {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            area,
+            "L{:.1} {:.1}",
+            scale.x(point.at_us),
+            scale.y(point.exposed)
+        );
+    }
+    let _ = write!(area, "L{:.1} {floor:.1}Z", scale.x(last.at_us));
+    area
+}
+
+/// The marks that have room: of a kind, none closer to the one before than it is wide.
+fn thinned(timeline: &TimelineView, scale: &Scale) -> Vec<TimelineMark> {
+    let mut last_x = [f64::NEG_INFINITY; 9];
+    let mut marks = timeline.marks.clone();
+    marks.retain(|mark| {
+        let room = match mark.kind {
+            MarkKind::Sync => 3.0,
+            MarkKind::Save | MarkKind::Rewrite => 1.0,
+            MarkKind::SaveFailed | MarkKind::RewriteFailed => 11.0,
+            _ => 0.0,
+        };
+        let x = scale.x(mark.at_us);
+        let fits = x - last_x[mark.kind as usize] >= room;
+        if fits {
+            last_x[mark.kind as usize] = x;
+        }
+        fits
+    });
+    marks
+}
+
 fn is_crash(kind: MarkKind) -> bool {
     matches!(kind, MarkKind::Kill | MarkKind::PowerLoss)
 }
@@ -163,7 +211,10 @@ pub(crate) fn Timeline() -> impl IntoView {
     let pointer = RwSignal::new(None::<f64>);
     Effect::new(move || {
         if let Some(frame) = frame.get() {
-            follow_size(&frame, size);
+            on_resize(&frame.clone(), move || {
+                let rect = frame.get_bounding_client_rect();
+                size.set((rect.width(), rect.height()));
+            });
         }
     });
     let scale = Memo::new(move |_| {
@@ -172,7 +223,20 @@ pub(crate) fn Timeline() -> impl IntoView {
             .with(|timeline| Scale::new(timeline, width, height))
     });
     let paths = Memo::new(move |_| app.timeline.with(|timeline| curve(timeline, &scale.get())));
-    let marks = Memo::new(move |_| app.timeline.with(|timeline| timeline.marks.clone()));
+    let marks = Memo::new(move |_| {
+        app.timeline
+            .with(|timeline| thinned(timeline, &scale.get()))
+    });
+    let lost = Memo::new(move |_| {
+        let scale = scale.get();
+        let verdicts = app.verdicts.get();
+        app.timeline.with(|timeline| {
+            let areas = verdicts
+                .iter()
+                .map(|verdict| lost_area(timeline, &scale, verdict));
+            areas.collect::<String>()
+        })
+    });
     let readout = move || {
         let x = pointer.get()?;
         let scale = scale.get();
@@ -209,6 +273,7 @@ pub(crate) fn Timeline() -> impl IntoView {
                     } />
                 </g>
                 <path class="area" d=move || paths.with(|(_, area)| area.clone()) />
+                <path class="lost" d=move || lost.get() />
                 <path class="curve" d=move || paths.with(|(line, _)| line.clone()) />
                 {move || {
                     let scale = scale.get();
@@ -294,20 +359,6 @@ fn readout(timeline: &TimelineView, scale: &Scale, x: f64) -> Option<String> {
     })
 }
 
-/// Keeps the size of the picture in a signal.
-fn follow_size(frame: &web_sys::HtmlDivElement, size: RwSignal<(f64, f64)>) {
-    let watched = frame.clone();
-    let on_resize = Closure::<dyn FnMut()>::new(move || {
-        let rect = watched.get_bounding_client_rect();
-        size.set((rect.width(), rect.height()));
-    });
-    if let Ok(observer) = web_sys::ResizeObserver::new(on_resize.as_ref().unchecked_ref()) {
-        observer.observe(frame);
-    }
-    // The picture lives as long as the page.
-    on_resize.forget();
-}
-
 #[cfg(test)]
 mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -318,7 +369,7 @@ mod tests {
     fn the_top_of_the_curve_is_a_round_number() {
         assert_eq!(round_up(0), 10);
         assert_eq!(round_up(164), 200);
-        assert_eq!(round_up(564_000), 1_000_000);
+        assert_eq!(round_up(564_000), 600_000);
         assert_eq!(round_up(u64::MAX), u64::MAX);
     }
 

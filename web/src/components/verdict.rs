@@ -128,6 +128,13 @@ fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
         0 => "Nothing lost".to_owned(),
         _ => format!("{} lost", format::writes(lost)),
     };
+    let unacknowledged = (verdict.unacknowledged > 0).then(|| {
+        let (all, kept) = (verdict.unacknowledged, verdict.unacknowledged_kept);
+        fact(
+            "Never acknowledged",
+            format!("{}, {} there", format::count(all), format::count(kept)),
+        )
+    });
     view! {
         <section class="verdict" class:lossless=lost == 0 aria-label="Verdict">
             <div class="head">
@@ -155,8 +162,8 @@ fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
                     {fact("Lost", format::count(lost))}
                     {fact("Oldest lost", oldest)}
                     {fact("Recovery took", format::duration_us(verdict.recovery_ms * 1_000))}
-                    {fact("Keys", keys)}
-                    {fact("Of these", differing)}
+                    {unacknowledged} {fact("Keys", keys)}
+                    {fact("Keys differing", differing)}
                 </dl>
             </div>
         </section>
