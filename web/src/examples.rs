@@ -77,7 +77,7 @@ pub(crate) fn welcome() -> [Span; 3] {
     };
     [
         line("# A Redis-compatible engine on a simulated disk and clock, in this page."),
-        line("# Type commands: SET cart:1 books. Let time pass: advance 10s. Then crash it."),
+        line("# Type commands: SET cart:1 books. Let time pass: advance 10s. Crash it."),
         line("# New here? Run the 3 AM night, below, and see what a crash took."),
     ]
 }

@@ -38,12 +38,19 @@ aof-timestamp-enabled yes   # New in v7 - helps with debugging
 rdb-save-incremental-fsync yes  # Prevents large write stalls
 ";
 
+/// The sections that this page is about.
+const FIRST_SECTIONS: [&str; 2] = ["snapshotting", "append only mode"];
+
 #[component]
 pub(crate) fn Configuration() -> impl IntoView {
     let app = use_app();
     let filter = RwSignal::new(String::new());
     let only_changed = RwSignal::new(false);
-    let all = Memo::new(move |_| app.config.get().unwrap_or_default());
+    let all = Memo::new(move |_| {
+        let mut rows = app.config.get().unwrap_or_default();
+        rows.sort_by_key(|row| !FIRST_SECTIONS.contains(&row.section.as_str()));
+        rows
+    });
     let changed = Memo::new(move |_| {
         all.with(|rows| rows.iter().filter(|row| row.value != row.default).count())
     });

@@ -40,7 +40,7 @@ pub(crate) fn Header() -> impl IntoView {
                     <path class="m3" d="M1 9.9h14" />
                     <path class="m4" d="M1 13.6h14" />
                 </svg>
-                "Lastsave"
+                <span>"Lastsave"</span>
             </h1>
             <p class="title">{move || app.session.with(|session| session.title.clone())}</p>
             <Risk />

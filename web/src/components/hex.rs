@@ -215,13 +215,13 @@ fn Pager() -> impl IntoView {
             wanted
                 .path
                 .as_deref()
-                .map(|path| format::base_name(path).to_owned())
+                .map(|path| format::short_name(format::base_name(path)))
         })
     };
     let range = move || {
         let end = (offset.get() + page).min(len.get());
         format!(
-            "{}–{} of {} bytes",
+            "{}–{} of {}",
             format::count(offset.get()),
             format::count(end),
             format::count(len.get())

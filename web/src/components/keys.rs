@@ -129,7 +129,7 @@ pub(crate) fn Keys() -> impl IntoView {
                         <tr>
                             <th scope="col">"Key"</th>
                             <th scope="col">"Value"</th>
-                            <th scope="col">"Type"</th>
+                            <th scope="col" class="kind">"Type"</th>
                             <th scope="col" class="number">"Expires in"</th>
                         </tr>
                     </thead>

@@ -60,8 +60,8 @@ fn Page() -> impl IntoView {
 }
 
 /// Calls back whenever the size of an element of the page changes, and at first. The element stays as long as the page.
-fn on_resize(element: &web_sys::Element, mut changed: impl FnMut() + 'static) {
-    let callback = Closure::<dyn FnMut()>::new(move || changed());
+fn on_resize(element: &web_sys::Element, changed: impl FnMut() + 'static) {
+    let callback = Closure::<dyn FnMut()>::new(changed);
     if let Ok(observer) = web_sys::ResizeObserver::new(callback.as_ref().unchecked_ref()) {
         observer.observe(element);
     }

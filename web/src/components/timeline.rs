@@ -199,7 +199,7 @@ fn shape(mark: &TimelineMark, scale: &Scale) -> String {
         }
         MarkKind::Fault => format!("M{x:.1} {:.1}l4 7h-8z", middle - 4.0),
         MarkKind::Start => format!("M{x:.1} {:.1}l7 4l-7 4z", middle - 4.0),
-        MarkKind::Kill | MarkKind::PowerLoss => format!("M{x:.1} 4V{:.1}", floor + LANE - TIMES),
+        MarkKind::Kill | MarkKind::PowerLoss => format!("M{x:.1} 14V{:.1}", floor + LANE - TIMES),
     }
 }
 
