@@ -184,7 +184,7 @@ impl Reactor {
             let (token, flags) = (event.data.u64(), event.flags);
             match token {
                 FIRST_CONNECTION.. => {
-                    self.connection_ready((token - FIRST_CONNECTION) as usize, flags, now_us)
+                    self.connection_ready((token - FIRST_CONNECTION) as usize, flags, now_us);
                 }
                 WAKE => self.take_reports(now_us),
                 SIGNAL => {

@@ -1,4 +1,4 @@
-//! The local time zone, for the log: TZif files (RFC 8536), which every Unix keeps.
+//! The local time zone, for the log: `TZif` files (RFC 8536), which every Unix keeps.
 
 use std::path::PathBuf;
 

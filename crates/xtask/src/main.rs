@@ -4,6 +4,7 @@
 //! at the pinned version, once. Nothing here is part of what Lastsave does: only the standard library and
 //! clap, so that the first command starts within seconds.
 
+mod bench;
 mod count;
 mod page;
 mod serve;
@@ -47,6 +48,21 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
+    /// Measure the native server beside redis-server, and print one table
+    Bench {
+        /// A tenth of the work: for a first impression
+        #[arg(long, conflicts_with = "full")]
+        quick: bool,
+        /// More of everything: for figures to keep
+        #[arg(long)]
+        full: bool,
+        /// Leave out memory and files
+        #[arg(long)]
+        commands_only: bool,
+        /// Measure this program instead of building lastsave-server
+        #[arg(long, value_name = "PROGRAM")]
+        server: Option<PathBuf>,
+    },
     /// Write the static folder to host: relative addresses, so any sub-path will do
     Dist {
         /// The folder to write; what is in it is replaced
@@ -63,6 +79,18 @@ fn main() -> ExitCode {
             Ok(true)
         }
         Task::Test { only, list: false } => test::run(&only),
+        Task::Bench {
+            quick,
+            full,
+            commands_only,
+            server,
+        } => bench::run(&bench::Options {
+            quick,
+            full,
+            commands_only,
+            server,
+        })
+        .map(|()| true),
         Task::Dist { out } => page::dist(&out).map(|()| true),
     };
     match outcome {

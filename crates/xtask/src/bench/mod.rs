@@ -1,0 +1,314 @@
+//! `cargo xtask bench`: Lastsave beside redis-server on the same machine, in the same minutes.
+//!
+//! Only ratios of one run count, on any machine: both servers run side by side, every measurement alternates between
+//! them (A/B/B/A), and both sides are warm. Processor time per command comes first, because it does not depend on
+//! how fast the client is; throughput and latency on a machine where client and server share two cores mostly show
+//! the client.
+
+mod client;
+mod side;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::tools;
+use crate::util::{self, Result, at, cargo, command, find_program};
+use side::{Side, Usage};
+use table::{Table, Unit};
+
+/// How much is measured.
+struct Scale {
+    keys: u64,
+    /// Commands in a run without and with pipelining.
+    commands: u64,
+    pipelined_commands: u64,
+    /// Keys behind a figure of memory per key.
+    memory_keys: u64,
+    /// Keys in the files that are saved and loaded; none leaves that out.
+    file_keys: Option<u64>,
+}
+
+const QUICK: Scale = Scale {
+    keys: 100_000,
+    commands: 100_000,
+    pipelined_commands: 800_000,
+    memory_keys: 200_000,
+    file_keys: Some(300_000),
+};
+
+const USUAL: Scale = Scale {
+    keys: 1_000_000,
+    commands: 400_000,
+    pipelined_commands: 3_000_000,
+    memory_keys: 500_000,
+    file_keys: Some(1_000_000),
+};
+
+const FULL: Scale = Scale {
+    keys: 1_000_000,
+    commands: 1_000_000,
+    pipelined_commands: 8_000_000,
+    memory_keys: 1_000_000,
+    file_keys: Some(2_000_000),
+};
+
+/// What `cargo xtask bench` is told.
+pub(crate) struct Options {
+    pub(crate) quick: bool,
+    pub(crate) full: bool,
+    /// Only commands over the network.
+    pub(crate) commands_only: bool,
+    /// Another build of the server instead of one made now.
+    pub(crate) server: Option<PathBuf>,
+}
+
+/// Measures and prints the table.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    tools::ensure_debian_packages()?;
+    let ours = match &options.server {
+        // The servers start in directories of their own.
+        Some(path) => path.canonicalize().map_err(at(path))?,
+        None => build()?,
+    };
+    let find = |name| find_program(name).ok_or(format!("{name} is missing"));
+    let programs = Programs {
+        ours,
+        redis: find("redis-server")?,
+        benchmark: find("redis-benchmark")?,
+    };
+    let scale = match options {
+        Options { full: true, .. } => FULL,
+        Options { quick: true, .. } => QUICK,
+        _ => USUAL,
+    };
+    let mut table = Table::default();
+    for appendonly in [false, true] {
+        commands(&programs, &scale, appendonly, &mut table)?;
+    }
+    if !options.commands_only {
+        for value_len in [8, 32, 100, 500] {
+            memory(&programs, scale.memory_keys, value_len, &mut table)?;
+        }
+        if let Some(keys) = scale.file_keys {
+            files(&programs, keys, &mut table)?;
+        }
+    }
+    println!("\n{table}");
+    Ok(())
+}
+
+struct Programs {
+    ours: PathBuf,
+    redis: PathBuf,
+    benchmark: PathBuf,
+}
+
+impl Programs {
+    /// Both servers with the same settings, ours first.
+    fn start(&self, settings: &[&str]) -> Result<[Side; 2]> {
+        Ok([
+            Side::start(&self.ours, settings)?,
+            Side::start(&self.redis, settings)?,
+        ])
+    }
+}
+
+fn build() -> Result<PathBuf> {
+    println!("building lastsave-server for release …");
+    let mut build = cargo();
+    build.args(["build", "--release", "--quiet", "--locked"]);
+    util::run(build.args(["--package", "lastsave-server", "--bin", "lastsave-server"]))?;
+    Ok(util::root().join("target/release/lastsave-server"))
+}
+
+/// SET and GET, without and with pipelining.
+fn commands(programs: &Programs, scale: &Scale, appendonly: bool, table: &mut Table) -> Result<()> {
+    let log = if appendonly { "yes" } else { "no" };
+    let sides = programs.start(&["--save", "", "--appendonly", log])?;
+    for side in &sides {
+        client::fill(side.port(), scale.keys, 3).map_err(|error| format!("filling: {error}"))?;
+    }
+    // Reading has nothing to do with the log.
+    let tests: &[&str] = if appendonly {
+        &["SET"]
+    } else {
+        &["SET", "GET"]
+    };
+    for test in tests {
+        for pipeline in [1, 16] {
+            let count = if pipeline == 1 {
+                scale.commands
+            } else {
+                scale.pipelined_commands
+            };
+            let suffix = if appendonly { ", everysec" } else { "" };
+            let name = format!("{test}, -P {pipeline}{suffix}");
+            println!("{name} …");
+            let mut runs = [Vec::new(), Vec::new()];
+            for index in [0, 1, 1, 0] {
+                let before = sides[index].usage();
+                let figures =
+                    benchmark(programs, &sides[index], test, pipeline, count, scale.keys)?;
+                let used = sides[index].usage() - before;
+                runs[index].push((figures, used));
+            }
+            let [ours, redis] = runs.map(|runs| Summary::of(&runs, count));
+            table.row(
+                &format!("{name}: server CPU per command"),
+                Unit::Microseconds,
+                ours.cpu_us,
+                redis.cpu_us,
+            );
+            table.row(
+                &format!("{name}: commands per second"),
+                Unit::PerSecond,
+                ours.per_second,
+                redis.per_second,
+            );
+            table.row(
+                &format!("{name}: latency p50"),
+                Unit::Milliseconds,
+                ours.p50_ms,
+                redis.p50_ms,
+            );
+            table.row(
+                &format!("{name}: latency p99"),
+                Unit::Milliseconds,
+                ours.p99_ms,
+                redis.p99_ms,
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What redis-benchmark says of a run.
+struct Figures {
+    per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+/// The runs of one side together.
+struct Summary {
+    cpu_us: f64,
+    per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+impl Summary {
+    fn of(runs: &[(Figures, Usage)], commands: u64) -> Self {
+        let len = runs.len() as f64;
+        let mean = |pick: &dyn Fn(&Figures) -> f64| {
+            runs.iter().map(|(figures, _)| pick(figures)).sum::<f64>() / len
+        };
+        let cpu_us: f64 = runs.iter().map(|(_, used)| used.cpu_us()).sum();
+        Self {
+            cpu_us: cpu_us / len / commands as f64,
+            per_second: mean(&|figures| figures.per_second),
+            p50_ms: mean(&|figures| figures.p50_ms),
+            p99_ms: mean(&|figures| figures.p99_ms),
+        }
+    }
+}
+
+fn benchmark(
+    programs: &Programs,
+    side: &Side,
+    test: &str,
+    pipeline: u32,
+    count: u64,
+    keys: u64,
+) -> Result<Figures> {
+    let mut run = command(&programs.benchmark.to_string_lossy());
+    run.args([
+        "-p",
+        &side.port().to_string(),
+        "-c",
+        "50",
+        "--csv",
+        "-t",
+        test,
+    ]);
+    run.args(["-P", &pipeline.to_string(), "-n", &count.to_string()]);
+    run.args(["-r", &keys.to_string()]);
+    let output = util::output_of(&mut run).ok_or("redis-benchmark failed")?;
+    // "test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"
+    let line = output.lines().last().unwrap_or_default();
+    let fields: Vec<f64> = line
+        .split(',')
+        .filter_map(|field| field.trim_matches('"').parse().ok())
+        .collect();
+    match fields[..] {
+        [per_second, _, _, p50_ms, _, p99_ms, _] => Ok(Figures {
+            per_second,
+            p50_ms,
+            p99_ms,
+        }),
+        _ => Err(format!("redis-benchmark says: {line}")),
+    }
+}
+
+/// What a string key costs, key of 19 bytes.
+fn memory(programs: &Programs, keys: u64, value_len: usize, table: &mut Table) -> Result<()> {
+    println!("memory of {keys} keys with values of {value_len} bytes …");
+    let sides = programs.start(&["--save", "", "--appendonly", "no"])?;
+    let mut bytes = [0.0; 2];
+    for (side, bytes) in sides.iter().zip(&mut bytes) {
+        let before = side.rss_bytes();
+        client::fill(side.port(), keys, value_len).map_err(|error| format!("filling: {error}"))?;
+        *bytes = side.rss_bytes().saturating_sub(before) as f64 / keys as f64;
+    }
+    table.row(
+        &format!("memory per key, value of {value_len} B"),
+        Unit::Bytes,
+        bytes[0],
+        bytes[1],
+    );
+    Ok(())
+}
+
+/// Saving an RDB file, loading it, and loading an append-only file, as the logs tell.
+fn files(programs: &Programs, keys: u64, table: &mut Table) -> Result<()> {
+    println!("files of {keys} keys …");
+    let mut seconds = [[0.0; 2]; 3];
+    for (index, program) in [&programs.ours, &programs.redis].into_iter().enumerate() {
+        let dir = side::temporary_dir()?;
+        let outcome = time_files(program, &dir, keys);
+        let _ = fs::remove_dir_all(&dir);
+        for (row, value) in seconds.iter_mut().zip(outcome?) {
+            row[index] = value;
+        }
+    }
+    let names = [
+        "SAVE",
+        "load of the RDB file",
+        "load of the append-only file",
+    ];
+    for (name, [ours, redis]) in names.iter().zip(seconds) {
+        table.row(&format!("{name}, {keys} keys"), Unit::Seconds, ours, redis);
+    }
+    Ok(())
+}
+
+fn time_files(program: &Path, dir: &Path, keys: u64) -> Result<[f64; 3]> {
+    let fill = |side: &Side| {
+        client::fill(side.port(), keys, 8).map_err(|error| format!("filling: {error}"))
+    };
+    let side = Side::start_in(program, dir, &["--save", "", "--appendonly", "no"])?;
+    fill(&side)?;
+    let save_s = client::time_call(side.port(), &["SAVE"]).map_err(|error| error.to_string())?;
+    drop(side);
+    let side = Side::start_in(program, dir, &["--save", "", "--appendonly", "no"])?;
+    let rdb_s = side.seconds_after("DB loaded from disk: ")?;
+    drop(side);
+    fs::remove_file(dir.join("dump.rdb")).map_err(at(dir))?;
+    let side = Side::start_in(program, dir, &["--save", "", "--appendonly", "yes"])?;
+    fill(&side)?;
+    drop(side);
+    let side = Side::start_in(program, dir, &["--save", "", "--appendonly", "yes"])?;
+    let aof_s = side.seconds_after("DB loaded from append only file: ")?;
+    Ok([save_s, rdb_s, aof_s])
+}
