@@ -114,7 +114,12 @@ impl From<Args<'_>> for ArgsBuf {
 
 impl<W: AsRef<[u8]>> FromIterator<W> for ArgsBuf {
     fn from_iter<I: IntoIterator<Item = W>>(words: I) -> Self {
-        let mut args = Self::new();
+        let words = words.into_iter();
+        // Most commands fit; growing by doubling from nothing would cost several allocations.
+        let mut args = Self {
+            bytes: Vec::with_capacity(96),
+            ranges: Vec::with_capacity(words.size_hint().0.max(4)),
+        };
         for word in words {
             args.push(word.as_ref());
         }

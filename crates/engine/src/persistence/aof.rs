@@ -141,7 +141,8 @@ impl Aof {
         timestamp_s: Option<u64>,
     ) -> Option<u64> {
         self.writer.as_ref()?;
-        let mut bytes = self.prefix(unit[0].db, timestamp_s);
+        let mut bytes = Vec::with_capacity(256);
+        bytes.extend_from_slice(&self.prefix(unit[0].db, timestamp_s));
         if transaction {
             append_words(&mut bytes, &mut self.words, &[b"MULTI"]);
         }
