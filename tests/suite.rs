@@ -1,7 +1,7 @@
 //! The golden suite: runs every `suite/**/*.scenario`, checks its expectations and, behind a line `---`, its transcript.
 //!
 //! `UPDATE_GOLDEN=1` writes the transcripts anew. Words on the command line choose scenarios by their names;
-//! `--timings` adds how long each took.
+//! `--timings` adds how long each took, `--show` the transcripts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,13 @@ struct Outcome {
     failure: Option<String>,
     wall_ms: u128,
     summary: String,
+    transcript: String,
 }
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite");
     let args: Vec<String> = std::env::args().skip(1).collect();
+    let show = args.iter().any(|arg| arg == "--show");
     let timings = args.iter().any(|arg| arg == "--timings");
     let filters: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     let mut paths = Vec::new();
@@ -47,6 +49,9 @@ fn main() -> ExitCode {
         println!("test {} ... {verdict}", outcome.name);
         if timings {
             println!("     {} ms: {}", outcome.wall_ms, outcome.summary);
+        }
+        if show {
+            println!("{}", outcome.transcript);
         }
         failed += usize::from(outcome.failure.is_some());
     }
@@ -110,7 +115,7 @@ fn name_of(root: &Path, path: &Path) -> String {
 fn check(root: &Path, path: &Path, update: bool) -> Outcome {
     let text = fs::read_to_string(path).expect("a scenario is readable");
     let started = Instant::now();
-    let (failure, summary) = match Scenario::parse(&text) {
+    let (failure, summary, transcript) = match Scenario::parse(&text) {
         Ok(scenario) => {
             let report = run(&scenario, &mut |_| true);
             let mut failures = report.failures.clone();
@@ -137,15 +142,16 @@ fn check(root: &Path, path: &Path, update: bool) -> Outcome {
             );
             let failure = (!failures.is_empty())
                 .then(|| format!("{}\n\n{}", failures.join("\n"), report.transcript));
-            (failure, summary)
+            (failure, summary, report.transcript)
         }
-        Err(error) => (Some(error.to_string()), String::new()),
+        Err(error) => (Some(error.to_string()), String::new(), String::new()),
     };
     Outcome {
         name: name_of(root, path),
         failure,
         wall_ms: started.elapsed().as_millis(),
         summary,
+        transcript,
     }
 }
 

@@ -135,6 +135,12 @@ pub(crate) fn human(size: u64) -> String {
     unreachable!("the last unit takes every size")
 }
 
+/// So many of something: `1 key`, `564,000 keys`.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", thousands(number))
+}
+
 /// A number with commas: `564,000`.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -398,7 +398,7 @@ impl Shell {
         self.world
             .by_hand(|disk| disk.write_file(to, &bytes))
             .map_err(|error| format!("cannot create regular file '{to}': {error}"))?;
-        self.world.file_replaced(to);
+        self.world.file_copied(from, to);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use lastsave_vfs::Survival;
 
 use super::{Io, Shell, Style};
-use crate::units::{about, human, parse_bytes, parse_duration_us, thousands};
+use crate::units::{about, count, human, parse_bytes, parse_duration_us, thousands};
 use crate::world::{FAILING_CALLS, SaveFault, WorkloadKind, WorkloadSpec};
 
 /// What is counted over a stretch of time.
@@ -70,12 +70,10 @@ impl Shell {
         let refused = now.refused - before.refused;
         let mut parts = vec![self.clock_text()];
         if commands > 0 {
-            parts.push(format!("{} commands", thousands(commands)));
+            parts.push(count(commands, "command"));
         }
-        parts.push(format!(
-            "{} writes acknowledged",
-            thousands(self.world.acknowledged())
-        ));
+        let acknowledged = self.world.acknowledged();
+        parts.push(format!("{} acknowledged", count(acknowledged, "write")));
         if self.world.running() {
             let (power, oldest_us) = self.world.exposed_power();
             let (kill, _) = self.world.exposed_kill();
@@ -91,7 +89,7 @@ impl Shell {
                     kill => format!("a process kill {}", thousands(kill)),
                 });
             } else {
-                parts.push("all of them are safe on the disk".into());
+                parts.push("the disk holds them all".into());
             }
         }
         let line = parts.join(" · ");
@@ -102,8 +100,8 @@ impl Shell {
             self.note(
                 Style::Warning,
                 &format!(
-                    "{} requests of the workload were answered with an error, the last: {text}",
-                    thousands(errors)
+                    "{} of the workload answered with an error, the last: {text}",
+                    count(errors, "request")
                 ),
             );
         }
@@ -111,8 +109,8 @@ impl Shell {
             self.note(
                 Style::Warning,
                 &format!(
-                    "{} requests of the workload found no server",
-                    thousands(refused)
+                    "{} of the workload found no server",
+                    count(refused, "request")
                 ),
             );
         }
@@ -333,10 +331,10 @@ impl Shell {
             thousands(verdict.lost)
         );
         if verdict.lost > 0 {
-            text.push_str(&format!(
-                " (the oldest {} before the crash)",
-                about(verdict.oldest_lost_ms * 1000)
-            ));
+            text.push_str(&match verdict.oldest_lost_ms {
+                0 => " (less than a millisecond before the crash)".into(),
+                ms => format!(" (the oldest {} before the crash)", about(ms * 1000)),
+            });
         }
         text.push_str(&format!(" · recovery {} ms", verdict.recovery_ms));
         let style = if verdict.lost > 0 {

@@ -102,6 +102,8 @@ pub struct Shell {
     last_output: String,
     /// The last reply of a Redis command, for `expect reply`.
     last_reply: Vec<u8>,
+    /// The command line being carried out, as typed.
+    command_text: String,
     /// The command line that started the server.
     server_line: String,
     /// The number of the line being carried out.
@@ -165,6 +167,7 @@ impl Shell {
             connection: None,
             last_output: String::new(),
             last_reply: Vec::new(),
+            command_text: String::new(),
             server_line: String::new(),
             line_number: 0,
             passed: 0,
@@ -482,6 +485,7 @@ impl Shell {
             stdin: None,
             piped: None,
         };
+        self.command_text = pipeline.text;
         self.run_stages(pipeline.stages, &mut io);
         if self.wait.is_none() {
             self.show_log();
@@ -532,11 +536,13 @@ impl Shell {
         if let Some(word) = words::find(name) {
             return (word.run)(self, io, args);
         }
+        // `save 900 1` is a line of redis.conf: the command SAVE takes no words.
+        let is_parameter = lastsave_engine::config::parameter(name.as_bytes()).is_some();
+        if is_parameter && (args.len() > 1 || !redis::is_command(name)) {
+            return self.explain_config_line(args);
+        }
         if redis::is_command(name) {
             return self.redis_words(io, args);
-        }
-        if lastsave_engine::config::parameter(name.as_bytes()).is_some() {
-            return self.explain_config_line(args);
         }
         self.complain(&format!("sh: {name}: command not found"));
         if let Some(near) = words::nearest(name) {

@@ -63,7 +63,7 @@ const OPERATORS: [&str; 10] = ["<<-", "&&", "||", "<<", ">>", "|", ";", "&", "<"
 /// # Errors
 /// What a shell says of it, without its own name.
 pub(crate) fn parse(text: &str) -> Result<Line, String> {
-    let tokens = tokens(text)?;
+    let (tokens, text) = tokens(text)?;
     let mut line = Line::default();
     let mut pipeline = Pipeline::default();
     let mut stage = Stage::default();
@@ -132,8 +132,11 @@ pub(crate) fn parse(text: &str) -> Result<Line, String> {
     Ok(line)
 }
 
-/// Splits a line into words and operators, each with where it begins. A `#` at the beginning of a word ends the line.
-fn tokens(text: &str) -> Result<Vec<(usize, Token)>, String> {
+/// Tokens with where they begin, and the text that they were read from, without a comment behind them.
+type Tokens<'a> = (Vec<(usize, Token)>, &'a str);
+
+/// Splits a line into words and operators. A `#` at the beginning of a word ends the line.
+fn tokens(text: &str) -> Result<Tokens<'_>, String> {
     let mut tokens = Vec::new();
     let mut chars = text.char_indices().peekable();
     while let Some(&(start, c)) = chars.peek() {
@@ -142,7 +145,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, String> {
             continue;
         }
         if c == '#' {
-            break;
+            return Ok((tokens, &text[..start]));
         }
         if let Some(operator) = OPERATORS
             .into_iter()
@@ -209,7 +212,7 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, String> {
         }
         tokens.push((start, Token::Word(word)));
     }
-    Ok(tokens)
+    Ok((tokens, text))
 }
 
 /// Where the first command substitution stands: `$(…)` or `` `…` ``, outside single quotes. The range of the whole, and of

@@ -412,6 +412,9 @@ impl Shell {
         } else if let Err(error) = self.write_file(path, &bytes, false) {
             self.complain(&format!("Error opening '{path}': {error}"));
             return 1;
+        } else {
+            let path = self.resolve(path);
+            self.world.file_is_snapshot(&path);
         }
         self.note(Style::Plain, "Transfer finished with success.");
         if io.stdin.take().is_some() {

@@ -77,7 +77,7 @@ impl Shell {
         self.show_log_fully();
         match started {
             Ok(()) => {
-                self.server_line = args.join(" ");
+                self.server_line.clone_from(&self.command_text);
                 self.last_output.push_str("Ready to accept connections\n");
                 if self.world.verdict_is_fresh() {
                     self.tell_verdict();

@@ -140,17 +140,6 @@ impl Ledger {
         self.process_start + own.partition_point(|write| write.offset <= offset)
     }
 
-    /// As [`Ledger::up_to_offset`], where the answer is known to be near the durable mark: costs what it moves.
-    pub(crate) fn durable_up_to_offset(&self, offset: u64) -> usize {
-        let start = self.durable.max(self.process_start);
-        let behind = &self.writes[start..];
-        start
-            + behind
-                .iter()
-                .take_while(|write| write.offset <= offset)
-                .count()
-    }
-
     /// The acknowledged writes from number `from` on.
     pub(crate) fn tail(&self, from: usize) -> Tail {
         let mut tail = Tail::default();
@@ -209,6 +198,17 @@ impl Ledger {
         let offset = stretch.offset_start + (len - stretch.file_start);
         let own = &self.writes[first..end];
         Some(first + own.partition_point(|write| write.offset <= offset))
+    }
+
+    /// The file behind `to` is a copy of the one behind `from`.
+    pub(crate) fn copy_file(&mut self, from: u64, to: u64) {
+        self.forget_file(to);
+        if let Some(writes) = self.snapshot(from) {
+            self.snapshots.insert(to, writes);
+        }
+        if let Some(stretches) = self.logs.get(&from).cloned() {
+            self.logs.insert(to, stretches);
+        }
     }
 
     /// The content of this file was changed by hand: nothing is known of it any more.
@@ -278,7 +278,7 @@ mod tests {
     fn exposure_follows_acknowledgements_and_syncs() {
         let mut ledger = ledger();
         assert_eq!(ledger.exposed(), 10);
-        ledger.set_durable(ledger.durable_up_to_offset(45));
+        ledger.set_durable(ledger.up_to_offset(45));
         assert_eq!((ledger.durable(), ledger.exposed()), (7, 3));
         assert_eq!(ledger.oldest_at_us(7), Some(7_000_000));
         ledger.set_durable(2);

@@ -310,6 +310,23 @@ impl World {
         self.file_changed(path);
     }
 
+    /// A file was copied by hand.
+    pub(crate) fn file_copied(&mut self, from: &str, to: &str) {
+        if let (Some(from), Some(inode)) = (self.disk.inode(from), self.disk.inode(to)) {
+            self.ledger.copy_file(from, inode);
+        }
+        self.file_changed(to);
+        self.refresh_durable();
+    }
+
+    /// A file was made from the data as they are now.
+    pub(crate) fn file_is_snapshot(&mut self, path: &str) {
+        if let Some(inode) = self.disk.inode(path) {
+            self.ledger.snapshot_holds(inode, self.ledger.len());
+            self.refresh_durable();
+        }
+    }
+
     /// When a file was last written.
     pub(crate) fn file_written_at_us(&self, path: &str) -> u64 {
         let inode = self.disk.inode(path);

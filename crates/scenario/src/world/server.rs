@@ -33,8 +33,10 @@ pub(crate) struct Server {
 /// What is known of the append-only file in use.
 #[derive(Clone, Debug)]
 pub(super) struct LogState {
-    /// The inode of the incr file in use; `None` if it could not be found.
-    inode: Option<u64>,
+    /// The path of the incr file in use, and its inode if it was found.
+    file: (String, Option<u64>),
+    /// The same of the one before it.
+    older: Option<(String, Option<u64>)>,
     /// Whether a restart would load it: its base stands.
     pub(super) loadable: bool,
     written: u64,
@@ -193,6 +195,7 @@ impl World {
                 "Configuration loaded"
             },
         );
+        self.log(pid, Level::Notice, "monotonic clock: POSIX clock_gettime");
         self.log(
             pid,
             Level::Notice,
@@ -429,12 +432,17 @@ impl World {
         }
         let mut rest = bytes;
         while let Some(len) = reply_len(rest) {
-            if client.inbox.is_none() && rest[0] == b'-' {
+            let is_error = rest[0] == b'-';
+            if client.inbox.is_none() && is_error {
                 self.errors += 1;
                 self.last_error.clear();
                 self.last_error.extend_from_slice(&rest[1..len - 2]);
             }
-            if let Some(Some(write)) = client.pending.pop_front() {
+            // A write that was executed and could not be written to the log is answered with an error: that promises
+            // nothing.
+            if let Some(Some(write)) = client.pending.pop_front()
+                && !is_error
+            {
                 self.ledger.acknowledge(write, self.now_us);
             }
             rest = &rest[len..];
@@ -478,26 +486,25 @@ impl World {
                 }
                 let before = server.log.take();
                 server.log = Some(LogState {
-                    inode,
+                    file: (path, inode),
                     loadable: before.as_ref().is_some_and(|log| log.loadable),
-                    written: before.map_or(0, |log| log.written),
+                    written: before.as_ref().map_or(0, |log| log.written),
+                    older: before.map(|log| log.file),
                 });
             }
-            Event::AofRenamed { .. } => {}
+            Event::AofRenamed { to, .. } => {
+                if let Some(log) = &mut server.log {
+                    log.file.0 = to;
+                }
+            }
             Event::AofClosed => {
                 server.log = None;
                 self.refresh_durable();
             }
-            Event::AofSynced { offset } => {
+            Event::AofSynced { .. } => {
                 self.durable_at_us = Some(self.now_us);
-                let Some(log) = server.log.as_mut() else {
-                    return;
-                };
-                if log.loadable {
-                    let durable = self.ledger.durable_up_to_offset(offset);
-                    self.ledger.set_durable(durable);
-                    self.timeline
-                        .set_exposed(self.now_us, self.ledger.exposed());
+                if server.log.as_ref().is_some_and(|log| log.loadable) {
+                    self.refresh_durable();
                 }
             }
             Event::SnapshotCut { path, .. } => server.cuts.push((path, self.now_us)),
@@ -540,8 +547,7 @@ impl World {
     pub(super) fn refresh_durable(&mut self) {
         let durable = match &self.server {
             Some(server) => match &server.log {
-                // What was loaded at the start was synced then.
-                Some(log) if log.loadable => self.ledger.up_to_offset(server.offsets().synced),
+                Some(log) if log.loadable => self.log_holds(server, log),
                 _ => self.rdb_holds(&server.engine.config().dbfilename),
             },
             None => return,
@@ -549,6 +555,18 @@ impl World {
         self.ledger.set_durable(durable);
         self.timeline
             .set_exposed(self.now_us, self.ledger.exposed());
+    }
+
+    /// How many writes the device holds of the append-only file. That is what it has, not what the engine can be sure
+    /// of: bytes written while a sync was under way became durable with it.
+    fn log_holds(&self, server: &Server, log: &LogState) -> usize {
+        // Until the file before it is synced, a new file holds nothing.
+        let files = log.older.iter().chain(std::iter::once(&log.file));
+        let held = files.into_iter().find_map(|(path, inode)| {
+            let unsynced = self.disk.dirty_ranges(path);
+            self.ledger.log((*inode)?, unsynced.first()?.start)
+        });
+        held.unwrap_or_else(|| self.ledger.up_to_offset(server.offsets().written))
     }
 
     /// How many writes the RDB file holds.
@@ -617,7 +635,7 @@ impl Server {
             return None;
         }
         log.written = written;
-        log.inode
+        log.file.1
     }
 }
 

@@ -6,7 +6,7 @@ use lastsave_keyspace::Keyspace;
 use super::World;
 use super::keys::{self, Difference};
 use crate::VerdictView;
-use crate::units::{about, thousands};
+use crate::units::{about, count};
 
 /// A server process that has ended.
 pub(super) struct Ended {
@@ -142,6 +142,7 @@ impl World {
             known: matches!(found, Found::Exactly(_)),
             power: ended.power,
             log: ended.log,
+            log_is_on: engine.config().appendonly,
             unwritten: ended.unwritten,
         };
         self.verdict = Some(VerdictView {
@@ -175,6 +176,7 @@ struct Facts<'a> {
     known: bool,
     power: bool,
     log: bool,
+    log_is_on: bool,
     unwritten: u64,
 }
 
@@ -202,7 +204,7 @@ impl Facts<'_> {
                 "There was no file to load: the server started empty.".into()
             }
             (LoadSource::Rdb, [file, ..]) => {
-                format!("{} was loaded: {} keys.", file.path, thousands(items))
+                format!("{} was loaded: {}.", file.path, count(items, "key"))
             }
             (LoadSource::Aof, files) => {
                 let keys: u64 = files
@@ -213,35 +215,41 @@ impl Facts<'_> {
                 let cut: u64 = files.iter().map(|file| file.file_len - file.used_len).sum();
                 let cut = match cut {
                     0 => String::new(),
-                    _ => format!(" A torn tail of {} bytes was cut off.", thousands(cut)),
+                    _ => format!(" A torn tail of {} was cut off.", count(cut, "byte")),
                 };
                 format!(
-                    "The append-only file was loaded: {} keys from its base, then {} commands.{cut}",
-                    thousands(keys),
-                    thousands(items - keys)
+                    "The append-only file was loaded: {} from its base, then {}.{cut}",
+                    count(keys, "key"),
+                    count(items - keys, "command")
                 )
             }
         }
     }
 
     fn why_lost(&self) -> String {
-        let (lost, oldest) = (thousands(self.lost), about(self.oldest_us));
+        let (lost, oldest) = (count(self.lost, "write"), about(self.oldest_us));
         match (self.report.source, self.log) {
+            (LoadSource::Rdb | LoadSource::Nothing, true) if !self.log_is_on => {
+                "Before, the append-only file was on; this start did not look at it (appendonly no).".into()
+            }
+            (LoadSource::Nothing, true) => {
+                "The append-only file that held the writes is gone.".into()
+            }
             (LoadSource::Rdb, false) => format!(
-                "It holds the data as they were at the last completed save. The {lost} writes acknowledged since, the oldest of them {oldest} before the crash, existed only in the memory of the process."
+                "It holds the data as they were at the last completed save. What was acknowledged since ({lost}, the oldest {oldest} before the crash) existed only in the memory of the process."
             ),
             (LoadSource::Nothing, false) => format!(
-                "No save ever completed and the append-only file was off, so all {lost} writes, the oldest {oldest} old, existed only in the memory of the process."
+                "No save ever completed and the append-only file was off, so all that was acknowledged ({lost}, the oldest {oldest} before the crash) existed only in the memory of the process."
             ),
             (LoadSource::Aof, _) if self.power => format!(
-                "The operating system had taken the last {oldest} of commands, but the device had not: no fsync had completed since."
+                "The operating system had taken the commands of the last {oldest}, but the device had not: no fsync of them had completed."
             ),
             (LoadSource::Aof, _) if self.unwritten > 0 => format!(
-                "The last {oldest} of commands were still in the process's own buffer ({} bytes) and went with it.",
-                thousands(self.unwritten)
+                "The commands of the last {oldest} were still in the process's own buffer ({}) and went with it.",
+                count(self.unwritten, "byte")
             ),
             (_, true) if self.power => format!(
-                "The device did not hold the append-only file's last {oldest}: no fsync had completed since."
+                "The device did not hold the append-only file of the last {oldest}: no fsync of it had completed."
             ),
             _ => format!("What was written in the last {oldest} is not in the files."),
         }
