@@ -213,9 +213,13 @@ impl Manifest {
         Ok(())
     }
 
-    /// The manifest's text: base, history, incrs, one line each.
+    /// The manifest's text: base, history, incrs, one line each. Since an empty text is an error, one that lists
+    /// nothing has a comment.
     pub fn format(&self) -> Vec<u8> {
         let mut text = String::new();
+        if self.base.is_none() && self.history.is_empty() && self.incrs.is_empty() {
+            text.push_str("# No base is complete yet.\n");
+        }
         for info in self.base.iter().chain(&self.history).chain(&self.incrs) {
             let letter = info.file_type.letter();
             text.push_str(&format!(
@@ -227,10 +231,16 @@ impl Manifest {
         text.into_bytes()
     }
 
-    /// Adds an incr file with the next sequence number and returns its name.
+    /// Adds an incr file with the next sequence number and returns its name, which is not that of a file about to be
+    /// deleted: a manifest that was read back tells the sequence numbers of the files in use only.
     pub fn add_incr(&mut self, names: &Names) -> String {
-        self.incr_seq += 1;
-        let name = names.incr(self.incr_seq);
+        let name = loop {
+            self.incr_seq += 1;
+            let name = names.incr(self.incr_seq);
+            if !self.is_history(&name) {
+                break name;
+            }
+        };
         self.incrs.push(FileInfo {
             name: name.clone(),
             seq: self.incr_seq,
@@ -242,8 +252,13 @@ impl Manifest {
     /// Makes a new base with the next sequence number the base, and the old base and every incr but the last
     /// `keep_incrs` history. Returns the new base's name.
     pub fn replace_base(&mut self, names: &Names, rdb: bool, keep_incrs: usize) -> String {
-        self.base_seq += 1;
-        let name = names.base(self.base_seq, rdb);
+        let name = loop {
+            self.base_seq += 1;
+            let name = names.base(self.base_seq, rdb);
+            if !self.is_history(&name) {
+                break name;
+            }
+        };
         let base = FileInfo {
             name: name.clone(),
             seq: self.base_seq,
@@ -260,12 +275,18 @@ impl Manifest {
         name
     }
 
-    /// Takes the history out: the names to delete.
-    pub fn take_history(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.history)
-            .into_iter()
-            .map(|info| info.name)
-            .collect()
+    /// The names of the files to delete.
+    pub fn history_names(&self) -> Vec<String> {
+        self.history.iter().map(|info| info.name.clone()).collect()
+    }
+
+    /// Takes deleted files off the list.
+    pub fn forget_history(&mut self, deleted: &[String]) {
+        self.history.retain(|info| !deleted.contains(&info.name));
+    }
+
+    fn is_history(&self, name: &str) -> bool {
+        self.history.iter().any(|info| info.name == name)
     }
 
     /// The files that make up the data set, in the order they are loaded.
@@ -482,11 +503,30 @@ mod tests {
                     file appendonly.aof.3.incr.aof seq 3 type i\n";
         assert_eq!(String::from_utf8(manifest.format()).as_deref(), Ok(text));
         assert_eq!(Manifest::parse(text.as_bytes()).as_ref(), Ok(&manifest));
-        assert_eq!(manifest.take_history().len(), 3);
+        let history = manifest.history_names();
+        assert_eq!(history.len(), 3);
+        manifest.forget_history(&history);
         assert_eq!(
             manifest.files().map(|info| info.seq).collect::<Vec<_>>(),
             [2, 3]
         );
+    }
+
+    #[test]
+    fn an_empty_manifest_is_no_empty_file() {
+        let text = Manifest::default().format();
+        assert_eq!(Manifest::parse(&text), Ok(Manifest::default()));
+    }
+
+    #[test]
+    fn a_new_file_never_has_the_name_of_one_about_to_be_deleted() {
+        let text: &[u8] = b"file appendonly.aof.2.base.rdb seq 2 type b\n\
+                            file appendonly.aof.1.incr.aof seq 1 type h\n\
+                            file appendonly.aof.3.base.rdb seq 3 type h\n";
+        let mut manifest = Manifest::parse(text).expect("a manifest");
+        assert_eq!(manifest.add_incr(&names()), "appendonly.aof.2.incr.aof");
+        let base = manifest.replace_base(&names(), true, 1);
+        assert_eq!(base, "appendonly.aof.4.base.rdb");
     }
 
     #[test]

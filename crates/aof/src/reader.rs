@@ -32,6 +32,12 @@ pub enum ReadError {
         /// Where the file is whole: the end of the last whole command. Annotations behind it belong to what is cut.
         offset: u64,
     },
+    /// From somewhere inside an entry on there is nothing but zero bytes: what a power loss leaves that kept the file's
+    /// size and not its last pages. To Redis this is bad format.
+    ZeroTail {
+        /// The end of the last whole command.
+        offset: u64,
+    },
     /// Bytes that no append ever wrote.
     BadFormat {
         /// The end of the last whole command.
@@ -46,6 +52,9 @@ impl std::fmt::Display for ReadError {
         match self {
             Self::Truncated { offset } => {
                 write!(f, "the file ends inside a command, behind offset {offset}")
+            }
+            Self::ZeroTail { offset } => {
+                write!(f, "the file ends in zeros, behind offset {offset}")
             }
             Self::BadFormat { offset } => write!(f, "bad format behind offset {offset}"),
             Self::Io(error) => error.fmt(f),
@@ -120,7 +129,14 @@ impl<R: std::io::Read> Reader<R> {
             Ok(first) => first,
             Err(Stop::End) if self.start == self.end => return Ok(None),
             Err(Stop::End) => return Err(ReadError::Truncated { offset: self.whole }),
-            Err(Stop::BadFormat) => return Err(ReadError::BadFormat { offset: self.whole }),
+            Err(Stop::BadFormat) => {
+                let offset = self.whole;
+                let zeros = self.ends_in_zeros().map_err(ReadError::Io)?;
+                return Err(match zeros {
+                    true => ReadError::ZeroTail { offset },
+                    false => ReadError::BadFormat { offset },
+                });
+            }
             Err(Stop::Io(error)) => return Err(ReadError::Io(error)),
         };
         let entry = &self.buf[self.start..self.start + self.parsed];
@@ -169,10 +185,37 @@ impl<R: std::io::Read> Reader<R> {
                     "a command of more than 4 GiB",
                 )));
             };
+            let behind = self.start + word.end;
+            if self.buf[behind..behind + 2] == [0, 0] {
+                // Redis skips these two bytes unseen. Zeros to the end of the file are a torn tail all the same.
+                self.parsed = word.end;
+                if self.ends_in_zeros().map_err(Stop::Io)? {
+                    return Err(Stop::BadFormat);
+                }
+            }
             self.words.push(from..to);
             self.parsed = word.end + 2;
         }
         Ok(b'*')
+    }
+
+    /// Whether the file ends in zeros, at least one, that begin at `parsed` or before. Keeps what it reads.
+    fn ends_in_zeros(&mut self) -> Result<bool, std::io::Error> {
+        let mut seen = self.parsed;
+        loop {
+            let unseen = self.start + seen..self.end;
+            if self.buf[unseen.clone()].iter().any(|&byte| byte != 0) {
+                return Ok(false);
+            }
+            seen += unseen.len();
+            match self.fill() {
+                Ok(()) => {}
+                Err(Stop::Io(error)) => return Err(error),
+                Err(Stop::End | Stop::BadFormat) => {
+                    return Ok(self.buf[self.start..self.start + seen].ends_with(&[0]));
+                }
+            }
+        }
     }
 
     /// The number on the line at `parsed`, behind its first byte.
@@ -266,6 +309,7 @@ mod tests {
     enum End {
         Clean,
         Truncated(u64),
+        ZeroTail(u64),
         BadFormat(u64),
     }
 
@@ -280,6 +324,7 @@ mod tests {
                 Ok(Some(Entry::Annotation(text))) => text.escape_ascii().to_string(),
                 Ok(None) => return (entries, End::Clean),
                 Err(ReadError::Truncated { offset }) => return (entries, End::Truncated(offset)),
+                Err(ReadError::ZeroTail { offset }) => return (entries, End::ZeroTail(offset)),
                 Err(ReadError::BadFormat { offset }) => return (entries, End::BadFormat(offset)),
                 Err(ReadError::Io(error)) => panic!("{error}"),
             };
@@ -311,6 +356,27 @@ mod tests {
     }
 
     #[test]
+    fn zeros_up_to_the_end_are_a_torn_tail_wherever_they_begin() {
+        // A command that lacks nothing but the last byte of its line end is whole.
+        let torn = |len: &usize| ![38, 80].contains(len);
+        for zeros in [1, 2, 3, 100, 2000, 70_000] {
+            for len in (0..LOG.len()).filter(torn) {
+                let mut bytes = LOG[..len].to_vec();
+                bytes.resize(len + zeros, 0);
+                let whole = if len < 39 { 0 } else { 39 };
+                let (_, seen) = read(&bytes, 4096);
+                // Few zeros may not fill the line or the word that they stand in.
+                assert!(
+                    seen == End::ZeroTail(whole) || seen == End::Truncated(whole),
+                    "{zeros} zeros behind {len} bytes: {seen:?}"
+                );
+                bytes.push(b'x');
+                assert_ne!(read(&bytes, 4096).1, End::ZeroTail(whole));
+            }
+        }
+    }
+
+    #[test]
     fn every_truncation_is_one_and_names_the_last_whole_command() {
         for len in 0..LOG.len() {
             let whole = if len < 39 { 0 } else { 39 };
@@ -331,7 +397,7 @@ mod tests {
     #[test]
     fn bytes_that_no_append_wrote() {
         let cases: [&[u8]; 8] = [
-            b"\0",
+            b"\0x",
             b"PING\r\n",
             b"*0\r\n",
             b"*-1\r\n",

@@ -215,7 +215,8 @@ impl Engine {
                     self.stats.error_replies += 1;
                 }
                 self.gather_effects(client, args);
-                if self.effects.flushed_all {
+                self.flushed_all |= self.effects.flushed_all;
+                if !self.in_exec && std::mem::take(&mut self.flushed_all) {
                     self.after_flushall(vfs);
                 }
             }

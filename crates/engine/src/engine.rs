@@ -59,6 +59,8 @@ pub struct Engine {
     /// The appended offset behind a unit that went to the append-only file at once.
     pub(crate) appended: Option<u64>,
     pub(crate) in_exec: bool,
+    /// FLUSHALL has run, and what it means for the files is still to be done.
+    pub(crate) flushed_all: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub(crate) active_expire: bool,
 
@@ -67,6 +69,8 @@ pub struct Engine {
     pub(crate) snapshot: Option<Snapshot>,
     /// A rewrite was asked for while something else was running.
     pub(crate) rewrite_scheduled: bool,
+    /// Jobs that unlink replaced files of the log, which the manifest lists until they are gone.
+    pub(crate) unlinking: Vec<(JobId, Vec<String>)>,
     pub(crate) last_job: u64,
     pub(crate) load_report: LoadReport,
     pub(crate) process: crate::ProcessFacts,
@@ -91,11 +95,13 @@ impl Engine {
             unit_of_any_keys: false,
             appended: None,
             in_exec: false,
+            flushed_all: false,
             active_expire: true,
             saves: Saves::default(),
             aof: None,
             snapshot: None,
             rewrite_scheduled: false,
+            unlinking: Vec::new(),
             last_job: 0,
             load_report: LoadReport::default(),
             process: crate::ProcessFacts::default(),
@@ -225,7 +231,7 @@ impl Engine {
             .is_some_and(|snapshot| snapshot.job == job)
         {
             self.snapshot_done(outcome, vfs);
-        } else {
+        } else if !self.history_removed(job, vfs) {
             self.sync_job_done(job, outcome, vfs);
         }
     }

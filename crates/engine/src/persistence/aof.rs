@@ -113,6 +113,14 @@ impl Aof {
         }
     }
 
+    /// Closes the file appended to. A sync under way is of a file that no longer counts: its end will be nothing new.
+    pub(crate) fn close_writer(&mut self, vfs: &mut dyn Vfs) {
+        self.sync_job = None;
+        if let Some(writer) = self.writer.take() {
+            writer.close(vfs);
+        }
+    }
+
     /// The log's reader starts anew behind a rotation: the next unit begins with SELECT.
     pub(crate) fn forget_selected_db(&mut self) {
         self.selected_db = None;
@@ -314,6 +322,10 @@ impl Engine {
         let Some(writer) = &mut aof.writer else {
             return true;
         };
+        if let Err(error) = writer.flush(vfs) {
+            aof.write_error = Some(error);
+            return false;
+        }
         while let Some(ticket) = aof
             .sync_job
             .take()

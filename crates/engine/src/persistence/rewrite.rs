@@ -13,9 +13,10 @@ use lastsave_aof::{Manifest, Names, Writer, persist};
 use lastsave_vfs::{Error, OpenMode, Vfs};
 
 use super::aof::Aof;
+use super::load::exists;
 use super::snapshot::Snapshot;
 use crate::engine::Engine;
-use crate::job::{Job, JobKind, JobOutcome};
+use crate::job::{Job, JobId, JobKind, JobOutcome};
 use crate::{Event, Level, Output};
 
 /// From so many failures in a row on, automatic rewrites pause.
@@ -76,9 +77,9 @@ impl Engine {
 
     pub(crate) fn ensure_aof_dir(&mut self, names: &Names, vfs: &mut dyn Vfs) -> Result<(), Error> {
         match vfs.create_dir(&names.dir) {
-            Ok(()) => vfs.sync_dir(""),
-            Err(error) if error.errno == lastsave_vfs::Errno::Exists => Ok(()),
-            Err(error) => Err(error),
+            // A run that died may have made it without making that durable.
+            Err(error) if error.errno != lastsave_vfs::Errno::Exists => Err(error),
+            _ => vfs.sync_dir(""),
         }
     }
 
@@ -95,9 +96,8 @@ impl Engine {
             let file = vfs.open(&path, OpenMode::Truncate)?;
             vfs.close(file);
             let file = vfs.open(&path, OpenMode::Append)?;
-            if let Some(old) = aof.writer.replace(Writer::new(file, 0)) {
-                old.close(vfs);
-            }
+            aof.close_writer(vfs);
+            aof.writer = Some(Writer::new(file, 0));
             aof.incr_path = path.clone();
             aof.older_len = 0;
             aof.forget_selected_db();
@@ -215,9 +215,7 @@ impl Engine {
         }
         aof.failures += 1;
         if aof.waits_for_rewrite {
-            if let Some(writer) = aof.writer.take() {
-                writer.close(vfs);
-            }
+            aof.close_writer(vfs);
             let path = std::mem::take(&mut aof.incr_path);
             let _ = vfs.unlink(&path);
             self.rewrite_scheduled = true;
@@ -282,11 +280,11 @@ impl Engine {
             self.adopt_manifest(manifest, len);
             return true;
         }
-        let history: Vec<String> = manifest.take_history();
+        let history = manifest.history_names();
         self.adopt_manifest(manifest, len);
         self.settle_doubts(snapshot.offset_at_cut, vfs);
         if !self.config.aof_disable_auto_gc {
-            self.remove_history(&names, &history, vfs);
+            self.remove_history(&names, history);
         }
         true
     }
@@ -311,12 +309,13 @@ impl Engine {
         }
     }
 
-    /// Unlinks replaced files elsewhere, and takes them off the manifest.
-    pub(crate) fn remove_history(&mut self, names: &Names, history: &[String], vfs: &mut dyn Vfs) {
+    /// Unlinks replaced files elsewhere. Only then are they taken off the manifest, so that a crash in between leaves
+    /// no file that nobody knows of.
+    pub(crate) fn remove_history(&mut self, names: &Names, history: Vec<String>) {
         if history.is_empty() {
             return;
         }
-        for name in history {
+        for name in &history {
             self.log(
                 Level::Notice,
                 format!("Removing the history file {name} in the background"),
@@ -324,20 +323,35 @@ impl Engine {
         }
         let paths = history.iter().map(|name| names.path(name)).collect();
         let job = self.next_job();
+        self.unlinking.push((job, history));
         self.outputs
             .push_back(Output::StartJob(job, Job::Unlink(paths)));
-        let manifest = match &self.aof {
-            Some(aof) => aof.manifest.clone(),
-            None => {
-                let mut manifest = self.manifest_on_disk(names, vfs);
-                manifest.history.clear();
-                manifest
-            }
+    }
+
+    /// A job that unlinked replaced files has ended. Returns whether it was one.
+    pub(crate) fn history_removed(&mut self, job: JobId, vfs: &mut dyn Vfs) -> bool {
+        let Some(index) = self.unlinking.iter().position(|(known, _)| *known == job) else {
+            return false;
         };
-        if let Err(error) = persist(vfs, names, &manifest) {
-            // The manifest still lists files that are going; the next start removes them from it.
-            self.log(Level::Warning, error.to_string());
+        let (_, mut deleted) = self.unlinking.remove(index);
+        let names = self.aof_names();
+        // What could not be deleted is tried again at the next start.
+        deleted.retain(|name| !exists(vfs, &names.path(name)));
+        let mut manifest = match &self.aof {
+            Some(aof) => aof.manifest.clone(),
+            None => self.manifest_on_disk(&names, vfs),
+        };
+        manifest.forget_history(&deleted);
+        match persist(vfs, &names, &manifest) {
+            Ok(()) => {
+                if let Some(aof) = &mut self.aof {
+                    aof.manifest = manifest;
+                }
+            }
+            // The manifest still lists files that are gone; the next one that is written says so again.
+            Err(error) => self.log(Level::Warning, error.to_string()),
         }
+        true
     }
 
     fn manifest_on_disk(&self, names: &Names, vfs: &mut dyn Vfs) -> Manifest {
@@ -349,17 +363,31 @@ impl Engine {
 
     fn rewrite_without_log(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
         let names = self.aof_names();
-        if let Err(error) = self.ensure_aof_dir(&names, vfs) {
-            let dir = &names.dir;
-            self.log(
-                Level::Warning,
-                format!("Can't open or create append-only dir {dir}: {error}"),
-            );
+        let manifest = self.manifest_on_disk(&names, vfs);
+        if let Err(error) = self.announce_first_base(&names, &manifest, vfs) {
+            self.log(Level::Warning, error);
             return Err(());
         }
-        let manifest = self.manifest_on_disk(&names, vfs);
         self.start_rewrite_snapshot(&names, &manifest);
         Ok(())
+    }
+
+    /// Puts a manifest that lists nothing where there is none, before files are made that belong into one. A start that
+    /// finds files of a log without any manifest refuses; beside this one it knows them for an unfinished first base.
+    pub(crate) fn announce_first_base(
+        &mut self,
+        names: &Names,
+        manifest: &Manifest,
+        vfs: &mut dyn Vfs,
+    ) -> Result<(), String> {
+        self.ensure_aof_dir(names, vfs).map_err(|error| {
+            let dir = &names.dir;
+            format!("Can't open or create append-only dir {dir}: {error}")
+        })?;
+        if exists(vfs, &names.path(&names.manifest())) {
+            return Ok(());
+        }
+        persist(vfs, names, manifest).map_err(|error| error.to_string())
     }
 
     /// CONFIG SET appendonly yes.
@@ -367,6 +395,10 @@ impl Engine {
         assert!(self.aof.is_none(), "the log is off");
         let names = self.aof_names();
         let manifest = self.manifest_on_disk(&names, vfs);
+        if let Err(error) = self.announce_first_base(&names, &manifest, vfs) {
+            self.log(Level::Warning, error);
+            return Err(());
+        }
         let mut aof = Aof::new(names, manifest, self.now_s());
         aof.waits_for_rewrite = true;
         self.aof = Some(aof);
@@ -404,10 +436,10 @@ impl Engine {
         {
             self.kill_snapshot();
         }
+        // What a transaction has done so far is neither in the log nor behind it.
+        self.unit.clear();
         if let Some(mut aof) = self.aof.take() {
-            if let Some(writer) = aof.writer.take() {
-                writer.close(vfs);
-            }
+            aof.close_writer(vfs);
             if aof.waits_for_rewrite {
                 let _ = vfs.unlink(&aof.incr_path);
             }

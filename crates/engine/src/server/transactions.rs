@@ -55,6 +55,10 @@ impl Engine {
             self.call(client, queued.command, queued.args.as_args(), vfs);
         }
         self.in_exec = false;
+        if std::mem::take(&mut self.flushed_all) {
+            // Not before: the file must not hold half a transaction.
+            self.after_flushall(vfs);
+        }
         self.leave_transaction(client);
     }
 

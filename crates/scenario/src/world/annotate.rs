@@ -159,6 +159,9 @@ fn log(rows: &mut Rows, bytes: &[u8], offset: u64) {
                     ReadError::Truncated { offset } => {
                         (offset, "the file ends inside a command".into())
                     }
+                    ReadError::ZeroTail { offset } => {
+                        (offset, "nothing but zeros from here on".into())
+                    }
                     ReadError::BadFormat { offset } => (offset, "not a command".into()),
                     ReadError::Io(error) => (start, error.to_string()),
                 };

@@ -41,13 +41,15 @@ impl Engine {
         self.keyspace.set_restore_time(started_us);
         if self.config.appendonly {
             let names = self.aof_names();
-            let mut manifest = lastsave_aof::load(vfs, &names)
-                .map_err(|error| error.to_string())?
-                .unwrap_or_default();
+            let found = lastsave_aof::load(vfs, &names).map_err(|error| error.to_string())?;
+            let has_manifest = found.is_some();
+            let mut manifest = found.unwrap_or_default();
             self.upgrade_old_file(&mut manifest, &names, vfs)?;
             let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
             if is_new {
-                self.refuse_unlisted_files(&names, vfs)?;
+                if !has_manifest {
+                    self.refuse_unlisted_files(&names, vfs)?;
+                }
                 self.load_rdb_instead(vfs, &mut clock)?;
             } else {
                 self.load_aof_files(&manifest, &names, vfs, &mut clock)?;
@@ -206,7 +208,14 @@ impl Engine {
         let mut replayer = Replayer::default();
         for (index, info) in files.iter().enumerate() {
             let started_us = self.now_us;
-            let is_last = index + 1 == files.len();
+            // A rewrite names its new file before the old one is synced, but writes nothing to it until then. So a power
+            // loss may tear the old one while the new one is empty.
+            let behind = &files[index + 1..];
+            let is_last = behind.is_empty()
+                || info.file_type == FileType::Incr
+                    && behind
+                        .iter()
+                        .all(|info| is_empty(vfs, &names.path(&info.name)));
             self.load_aof_file(info, is_last, names, &mut replayer, vfs, clock)?;
             let seconds = self.seconds_since(started_us, clock);
             let kind = if info.file_type == FileType::Base {
@@ -405,7 +414,16 @@ impl Engine {
     }
 }
 
-fn exists(vfs: &mut dyn Vfs, path: &str) -> bool {
+fn is_empty(vfs: &mut dyn Vfs, path: &str) -> bool {
+    vfs.open(path, OpenMode::Read).is_ok_and(|file| {
+        let len = vfs.len(file);
+        vfs.close(file);
+        len.is_ok_and(|len| len == 0)
+    })
+}
+
+/// Whether there is such a file.
+pub(crate) fn exists(vfs: &mut dyn Vfs, path: &str) -> bool {
     match vfs.open(path, OpenMode::Read) {
         Ok(file) => {
             vfs.close(file);

@@ -57,12 +57,7 @@ impl Engine {
         names: &Names,
         vfs: &mut dyn Vfs,
     ) -> Result<(), String> {
-        self.ensure_aof_dir(names, vfs).map_err(|error| {
-            format!(
-                "Can't open or create append-only dir {}: {error}",
-                names.dir
-            )
-        })?;
+        self.announce_first_base(names, &manifest, vfs)?;
         let mut base_len = 0;
         if manifest.base.is_none() && manifest.incrs.is_empty() {
             let rdb = self.config.aof_use_rdb_preamble;
@@ -89,11 +84,25 @@ impl Engine {
         let path = names.path(&name);
         let cannot_open =
             |error: lastsave_vfs::Error| format!("Can't open the append-only file {name}: {error}");
+        if is_new_incr {
+            // An unfinished first rewrite may have left commands of another base under this name.
+            let file = vfs.open(&path, OpenMode::Truncate).map_err(cannot_open)?;
+            vfs.close(file);
+        }
+        // What a killed process had written may still be only in the page cache, and the next commands go behind all of
+        // it, in whichever file it is.
+        for info in manifest.incrs.iter().filter(|info| info.name != name) {
+            let older = vfs
+                .open(&names.path(&info.name), OpenMode::Update)
+                .map_err(cannot_open)?;
+            let synced = vfs.sync(older, SyncKind::Data);
+            vfs.close(older);
+            synced.map_err(cannot_open)?;
+        }
         let file = vfs.open(&path, OpenMode::Append).map_err(cannot_open)?;
         let file_len = vfs.len(file).map_err(cannot_open)?;
-        // What a killed process had written may still be only in the page cache.
         vfs.sync(file, SyncKind::Data).map_err(cannot_open)?;
-        let history = manifest.take_history();
+        let history = manifest.history_names();
         persist(vfs, names, &manifest).map_err(|error| error.to_string())?;
         let verb = if is_new_incr { "Creating" } else { "Opening" };
         self.log(
@@ -119,7 +128,7 @@ impl Engine {
             writes: 0,
         });
         if !self.config.aof_disable_auto_gc {
-            self.remove_history(names, &history, vfs);
+            self.remove_history(names, history);
         }
         Ok(())
     }

@@ -51,7 +51,10 @@ impl Engine {
                 }
                 Ok(None) => break None,
                 Err(ReadError::Truncated { offset }) => break Some(offset),
-                Err(ReadError::BadFormat { .. }) => {
+                Err(ReadError::ZeroTail { offset }) if !self.config.redis_faithful => {
+                    break Some(offset);
+                }
+                Err(ReadError::ZeroTail { .. } | ReadError::BadFormat { .. }) => {
                     return Err(format!(
                         "Bad file format reading the append only file {name}: make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>"
                     ));
