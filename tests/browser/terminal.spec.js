@@ -5,7 +5,7 @@ import { idle, line, open, output, paste, type } from "./lab.js";
 test.beforeEach(async ({ page }) => open(page));
 
 test("commands answer in redis-cli's words", async ({ page }) => {
-  await type(page, "SET cart:1 books", "GET cart:1", "INCR cart:1", "NOSUCH");
+  await type(page, "SET cart:1 books", "GET cart:1", "INCR cart:1", "redis-cli NOSUCH");
   await expect(output(page)).toContainText('OK\n');
   await expect(output(page)).toContainText('"books"');
   await expect(output(page)).toContainText("(error) ERR value is not an integer or out of range");
@@ -30,10 +30,15 @@ test("the arrows go through the history, Ctrl+R searches it", async ({ page }) =
 
 test("Tab completes, hints show what comes next", async ({ page }) => {
   const input = line(page);
-  await input.pressSequentially("CONFIG SET appendf");
+  await input.pressSequentially("CONFIG SET append");
   await expect(page.locator(".candidates")).toContainText("appendfsync");
   await input.press("Tab");
-  await expect(input).toHaveValue(/^CONFIG SET appendf(sync|ilename)/);
+  await input.press("Tab");
+  await expect(input).toHaveValue(/^CONFIG SET append(only|fsync|dirname|filename)$/);
+  await input.fill("CONFIG SET appendfs");
+  await expect(page.locator(".ghost .hint")).toHaveText(/^ync/);
+  await input.press("Tab");
+  await expect(input).toHaveValue("CONFIG SET appendfsync ");
   await input.fill("EXPIRE ");
   await expect(page.locator(".ghost .hint")).toContainText("seconds");
 });

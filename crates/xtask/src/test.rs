@@ -215,10 +215,14 @@ fn browser(log: &Path) -> Result<Count> {
     let server = Server::bind(0).map_err(|error| format!("cannot serve the page: {error}"))?;
     let address = server.address().map_err(|error| error.to_string())?;
     std::thread::spawn(move || server.serve(&folder));
+    // The page's runs are compared with the native tool's.
+    let native = util::root().join("target/debug/lastsave");
+    util::run(&mut cargo_line("build --quiet --package lastsave-server --bin lastsave"))?;
     let mut tests = command("playwright");
     tests
         .args(["test", "--config", "tests/browser/playwright.config.js"])
         .env("LASTSAVE_URL", format!("http://{address}/"))
+        .env("LASTSAVE_NATIVE", native)
         .env(
             "LASTSAVE_CHROMIUM",
             find_program("chromium").ok_or("chromium is missing")?,

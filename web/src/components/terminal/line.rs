@@ -210,6 +210,18 @@ impl Edit {
         true
     }
 
+    /// What the only candidate adds to the line, if there is just one and it adds anything.
+    fn rest(self, completion: &Completion) -> Option<String> {
+        let [word] = completion.candidates.as_slice() else {
+            return None;
+        };
+        self.text.with(|text| {
+            let typed = text.get(completion.start..)?;
+            let (begin, rest) = word.split_at_checked(typed.len())?;
+            (begin.eq_ignore_ascii_case(typed) && !rest.is_empty()).then(|| rest.to_owned())
+        })
+    }
+
     /// Pastes lines: each is entered, what stands behind the last line end stays in the line.
     fn paste(self, pasted: &str) {
         let text = self.text.get_untracked() + &pasted.replace("\r\n", "\n").replace('\r', "\n");
@@ -316,10 +328,14 @@ pub(crate) fn Line() -> impl IntoView {
         None if edit.chosen.with(Option::is_some) => String::new(),
         None => edit
             .completion
-            .with(|completion| match completion.hint.as_str() {
-                "" => String::new(),
-                hint if edit.text.with(|text| text.ends_with(' ')) => hint.trim_start().to_owned(),
-                hint => format!(" {}", hint.trim_start()),
+            .with(|completion| match edit.rest(completion) {
+                Some(rest) => rest,
+                None if completion.hint.is_empty() => String::new(),
+                None => {
+                    let space = edit.text.with(|text| !text.ends_with(' '));
+                    let hint = completion.hint.trim_start();
+                    format!("{}{hint}", if space { " " } else { "" })
+                }
             }),
     };
     let prompt = move || {
