@@ -63,7 +63,7 @@ impl Engine {
                 format!("Can't handle RDB format version {version}")
             }
             DecodeErrorKind::WrongChecksum { expected, actual } => format!(
-                "Wrong RDB checksum expected: ({expected:x}) but got ({actual:x}). Aborting now."
+                "Wrong RDB checksum expected: ({actual:x}) but got ({expected:x}). Aborting now."
             ),
             DecodeErrorKind::UnexpectedEof | DecodeErrorKind::Io(_) => {
                 format!(
