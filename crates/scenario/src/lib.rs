@@ -14,6 +14,8 @@ mod reply;
 mod report;
 mod scenario;
 mod shell;
+#[cfg(test)]
+mod tests;
 mod units;
 mod view;
 mod world;

@@ -64,9 +64,7 @@ pub(crate) fn format_raw(reply: &[u8]) -> Vec<u8> {
     };
     let mut out = Vec::new();
     printer.print_raw(&mut out);
-    if out.last() != Some(&b'\n') || is_aggregate(reply) {
-        out.push(b'\n');
-    }
+    out.push(b'\n');
     out
 }
 
@@ -84,10 +82,6 @@ pub(crate) fn bulk_text(reply: &[u8]) -> Option<&[u8]> {
 /// The text of an error reply.
 pub(crate) fn error_text(reply: &[u8]) -> Option<&[u8]> {
     reply.strip_prefix(b"-")?.strip_suffix(b"\r\n")
-}
-
-fn is_aggregate(reply: &[u8]) -> bool {
-    matches!(reply.first(), Some(b'*' | b'~' | b'>' | b'%'))
 }
 
 /// Bytes in quotes, as redis-cli shows strings.
@@ -257,6 +251,21 @@ mod tests {
             assert_eq!(reply_len(&bytes), Some(whole.len()), "{whole:?}");
         }
         assert_eq!(reply_len(b"*9223372036854775807\r\n"), None);
+    }
+
+    #[test]
+    fn replies_print_bare_to_a_pipe() {
+        for (reply, text) in [
+            ("+OK\r\n", "OK\n"),
+            ("$-1\r\n", "\n"),
+            ("$2\r\na\n\r\n", "a\n\n"),
+            ("*0\r\n", "\n"),
+            ("*2\r\n$1\r\nv\r\n$-1\r\n", "v\n\n"),
+            // redis-cli really ends an error twice.
+            ("-ERR no\r\n", "ERR no\n\n"),
+        ] {
+            assert_eq!(format_raw(reply.as_bytes()), text.as_bytes());
+        }
     }
 
     #[test]

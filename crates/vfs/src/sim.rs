@@ -357,11 +357,8 @@ impl SimDisk {
 
     /// Makes a directory and those above it, durable at once. One that exists is no error.
     pub fn make_dirs(&mut self, path: &str) -> Result<()> {
-        let mut end = 0;
-        while end < path.len() {
-            end = path[end + 1..]
-                .find('/')
-                .map_or(path.len(), |next| end + 1 + next);
+        let ends = path.match_indices('/').map(|(end, _)| end);
+        for end in ends.chain([path.len()]).filter(|end| *end > 0) {
             let prefix = &path[..end];
             let make = |tree: &mut Tree| {
                 if let Some(place) = tree.place(prefix)?

@@ -248,11 +248,9 @@ impl Shell {
             return self.refuse_connection(port);
         };
         let mut status = 0;
-        if let Some(db) = &options.db
-            && !self.select(io, connection, db)
-        {
-            self.world.disconnect(connection);
-            return 1;
+        if let Some(db) = &options.db {
+            // As in redis-cli, the command is sent all the same if that fails.
+            self.select(io, connection, db);
         }
         if words.is_empty() {
             let input = io.stdin.take().unwrap_or_default();
@@ -395,15 +393,15 @@ impl Shell {
             return self.refuse_connection(port);
         };
         let bytes = encode(engine, self.world.now_us());
-        let target = if path == "-" { "stdout" } else { path };
-        self.note(Style::Plain, "sending REPLCONF capa eof");
-        self.note(
-            Style::Plain,
+        for line in [
+            "sending REPLCONF capa eof",
+            "sending REPLCONF rdb-only 1",
             &format!(
-                "SYNC sent to master, writing {} bytes to '{target}'",
-                bytes.len()
+                "SYNC sent to master, writing bytes of bulk transfer until EOF marker to '{path}'"
             ),
-        );
+        ] {
+            self.note(Style::Plain, line);
+        }
         if path == "-" {
             self.print(io, Style::Plain, &bytes);
             if io.piped.is_none() {
@@ -416,7 +414,8 @@ impl Shell {
             let path = self.resolve(path);
             self.world.file_is_snapshot(&path);
         }
-        self.note(Style::Plain, "Transfer finished with success.");
+        let text = format!("Transfer finished with success after {} bytes", bytes.len());
+        self.note(Style::Plain, &text);
         if io.stdin.take().is_some() {
             self.note(
                 Style::Warning,

@@ -1,7 +1,7 @@
 //! Starting the server, and ending it.
 
 use lastsave_engine::config::{CommandLine, parse_file_with, strip_trailing_comments};
-use lastsave_engine::{REDIS_VERSION, Signal};
+use lastsave_engine::{Level, REDIS_VERSION, Signal, format_log_line};
 
 use super::{Io, Shell, Style};
 use crate::world::StartError;
@@ -34,9 +34,14 @@ impl Shell {
                 Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
                 Err(error) => {
                     let path = self.absolute(path);
-                    self.complain(&format!(
-                        "Fatal error, can't open config file '{path}': {error}"
-                    ));
+                    let line = format_log_line(
+                        self.world.next_pid(),
+                        Level::Warning,
+                        self.world.now_us(),
+                        0,
+                        &format!("Fatal error, can't open config file '{path}': {error}"),
+                    );
+                    self.complain(&line.replacen(":M ", ":C ", 1));
                     return 1;
                 }
             },

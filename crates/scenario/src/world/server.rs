@@ -98,6 +98,11 @@ impl World {
         self.server.as_ref().map(|server| server.pid)
     }
 
+    /// The process ID that the next server gets.
+    pub(crate) fn next_pid(&self) -> u32 {
+        1207 + 38 * self.processes
+    }
+
     /// Starts a server. `config_path` is empty without a configuration file.
     pub(crate) fn start_server(
         &mut self,
@@ -107,7 +112,7 @@ impl World {
         if self.server.is_some() {
             return Err(StartError::Running);
         }
-        let pid = 1207 + 38 * self.processes;
+        let pid = self.next_pid();
         self.processes += 1;
         let began_us = self.now_us;
         self.log_start(pid, &config, config_path);
