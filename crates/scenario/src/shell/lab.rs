@@ -134,7 +134,7 @@ impl Shell {
         if args.get(1).is_some_and(|format| format == "+%s") {
             self.print(io, Style::Plain, format!("{}\n", now_us / 1_000_000));
         } else {
-            let text = super::files::date_text(now_us);
+            let text = super::listing::date_text(now_us);
             self.print(io, Style::Plain, format!("{text}\n"));
         }
         0

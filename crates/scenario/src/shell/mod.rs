@@ -4,16 +4,18 @@
 //! - [`words`]: the table of commands, from which help, completion and suggestions derive;
 //! - [`redis`]: redis-cli, and Redis's commands typed bare;
 //! - [`server`]: starting and ending the server;
-//! - [`files`], [`filters`]: looking at files and changing them, and what stands behind a pipe;
+//! - [`files`], [`listing`], [`filters`]: looking at files and changing them, and what stands behind a pipe;
 //! - [`tools`]: redis-check-aof and redis-check-rdb;
 //! - [`lab`]: time, workload, faults, crashes; [`expect`]: expectations;
-//! - [`complete`]: the Tab key.
+//! - [`complete`]: the Tab key; [`output`]: what is printed.
 
 mod complete;
 mod expect;
 mod files;
 mod filters;
 mod lab;
+mod listing;
+mod output;
 mod parse;
 mod redis;
 mod server;
@@ -21,8 +23,6 @@ mod tools;
 mod words;
 
 use std::collections::VecDeque;
-
-use lastsave_engine::Level;
 
 use crate::world::Connection;
 use crate::{View, ViewRequest, World};
@@ -145,9 +145,6 @@ struct Io {
     /// Where its output goes, unless to the terminal.
     piped: Option<Vec<u8>>,
 }
-
-/// Log lines shown behind a command: so many of the first and of the last.
-const SHOWN_LOG_LINES: (usize, usize) = (8, 4);
 
 /// Substitutions in one line at most.
 const MAX_SUBSTITUTIONS: usize = 16;
@@ -296,73 +293,6 @@ impl Shell {
     /// Expectations met so far, and those that were not, each in a sentence.
     pub fn expectations(&self) -> (u64, &[String]) {
         (self.passed, &self.failures)
-    }
-
-    // Output.
-
-    fn emit(&mut self, style: Style, text: impl Into<String>) {
-        let text = text.into();
-        if text.is_empty() {
-            return;
-        }
-        match self.output.last_mut() {
-            Some(last) if last.style == style => last.text.push_str(&text),
-            _ => self.output.push(Span { style, text }),
-        }
-    }
-
-    /// A line of the shell's own: a hint, a note. Never goes into a pipe.
-    fn note(&mut self, style: Style, text: &str) {
-        self.emit(style, format!("{text}\n"));
-    }
-
-    /// Prints to a command's output.
-    fn print(&mut self, io: &mut Io, style: Style, text: impl AsRef<[u8]>) {
-        match &mut io.piped {
-            Some(out) => out.extend_from_slice(text.as_ref()),
-            None => {
-                let shown = printable(text.as_ref());
-                self.last_output.push_str(&shown);
-                self.emit(style, shown);
-            }
-        }
-    }
-
-    /// Prints what a command has to complain about.
-    fn complain(&mut self, text: &str) {
-        let line = format!("{text}\n");
-        self.last_output.push_str(&line);
-        self.emit(Style::Loss, line);
-    }
-
-    /// Shows the log lines that have come since.
-    fn show_log(&mut self) {
-        let lines = self.world.take_log();
-        let (first, last) = SHOWN_LOG_LINES;
-        let hidden = lines.len().saturating_sub(first + last);
-        for (index, (level, line)) in lines.iter().enumerate() {
-            if hidden > 0 && index == first {
-                self.note(
-                    Style::Dim,
-                    &format!(
-                        "… {hidden} more lines of the log (`log {}` shows them)",
-                        lines.len()
-                    ),
-                );
-            }
-            if index < first || index >= first + hidden {
-                self.emit_log_line(*level, line);
-            }
-        }
-    }
-
-    fn emit_log_line(&mut self, level: Level, line: &str) {
-        let style = if level == Level::Warning && !line.contains(":C ") {
-            Style::Warning
-        } else {
-            Style::Dim
-        };
-        self.note(style, line);
     }
 
     // Reading lines.
@@ -587,17 +517,4 @@ impl Shell {
             }
         }
     }
-}
-
-/// Bytes as a terminal can show them: line ends and tabs stay, what is no text becomes a middle dot.
-fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.replace("\r\n", "\n")
-        .chars()
-        .map(|c| match c {
-            '\n' | '\t' => c,
-            c if c.is_control() || c == char::REPLACEMENT_CHARACTER => '·',
-            c => c,
-        })
-        .collect()
 }

@@ -7,6 +7,7 @@
 
 mod annotate;
 mod faults;
+mod holdings;
 mod jobs;
 mod keys;
 mod ledger;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use lastsave_aof::Offsets;
 use lastsave_engine::{
-    ClientId, Config, Engine, Event, ExitReason, Host, Level, Output, REDIS_VERSION, Signal,
+    ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal,
 };
 use rapidhash::v3::rapidhash_v3;
 
@@ -27,19 +27,19 @@ pub(crate) struct Server {
     writes: u64,
     pub(super) log: Option<LogState>,
     /// The snapshots being written: their final path, and when they were cut.
-    cuts: Vec<(String, u64)>,
+    pub(super) cuts: Vec<(String, u64)>,
 }
 
 /// What is known of the append-only file in use.
 #[derive(Clone, Debug)]
 pub(super) struct LogState {
     /// The path of the incr file in use, and its inode if it was found.
-    file: (String, Option<u64>),
+    pub(super) file: (String, Option<u64>),
     /// The same of the one before it.
-    older: Option<(String, Option<u64>)>,
+    pub(super) older: Option<(String, Option<u64>)>,
     /// Whether a restart would load it: its base stands.
     pub(super) loadable: bool,
-    written: u64,
+    pub(super) written: u64,
 }
 
 /// A connection.
@@ -471,134 +471,6 @@ impl World {
         }
         server.engine.handle_disconnect(self.now_us, id);
     }
-
-    /// Notes what is needed to tell, after a crash, which writes a file holds.
-    fn note(&mut self, event: Event) {
-        let Some(server) = &mut self.server else {
-            return;
-        };
-        match event {
-            Event::AofOpened {
-                path,
-                offset,
-                file_len,
-                writes,
-            } => {
-                let inode = self.disk.inode(&path);
-                let writes = self.ledger.of_process(writes);
-                if let Some(inode) = inode {
-                    self.ledger.log_goes_on(inode, file_len, offset, writes);
-                }
-                let before = server.log.take();
-                server.log = Some(LogState {
-                    file: (path, inode),
-                    loadable: before.as_ref().is_some_and(|log| log.loadable),
-                    written: before.as_ref().map_or(0, |log| log.written),
-                    older: before.map(|log| log.file),
-                });
-            }
-            Event::AofRenamed { to, .. } => {
-                if let Some(log) = &mut server.log {
-                    log.file.0 = to;
-                }
-            }
-            Event::AofClosed => {
-                server.log = None;
-                self.refresh_durable();
-            }
-            Event::AofSynced { .. } => {
-                self.durable_at_us = Some(self.now_us);
-                if server.log.as_ref().is_some_and(|log| log.loadable) {
-                    self.refresh_durable();
-                }
-            }
-            Event::SnapshotCut { path, .. } => server.cuts.push((path, self.now_us)),
-            Event::SnapshotDone { path, writes } => {
-                let cut_us = server.end_cut(&path, self.now_us);
-                let writes = self.ledger.of_process(writes);
-                if let Some(inode) = self.disk.inode(&path) {
-                    self.ledger.snapshot_holds(inode, writes);
-                    self.written_at_us.insert(inode, self.now_us);
-                }
-                self.durable_at_us = Some(self.now_us);
-                let kind = if server.is_rdb(&path) {
-                    MarkKind::Save
-                } else {
-                    MarkKind::Rewrite
-                };
-                if kind == MarkKind::Rewrite
-                    && let Some(log) = &mut server.log
-                {
-                    log.loadable = true;
-                }
-                let text = format!("{path} done");
-                self.timeline.span(cut_us, self.now_us, kind, text);
-                self.refresh_durable();
-            }
-            Event::SnapshotFailed { path } => {
-                let cut_us = server.end_cut(&path, self.now_us);
-                let kind = if server.is_rdb(&path) {
-                    MarkKind::SaveFailed
-                } else {
-                    MarkKind::RewriteFailed
-                };
-                let text = format!("{path} failed");
-                self.timeline.span(cut_us, self.now_us, kind, text);
-            }
-        }
-    }
-
-    /// Computes anew which writes a start after a power loss would find.
-    pub(super) fn refresh_durable(&mut self) {
-        let durable = match &self.server {
-            Some(server) => match &server.log {
-                Some(log) if log.loadable => self.log_holds(server, log),
-                _ => self.rdb_holds(&server.engine.config().dbfilename),
-            },
-            None => return,
-        };
-        self.ledger.set_durable(durable);
-        self.timeline
-            .set_exposed(self.now_us, self.ledger.exposed());
-    }
-
-    /// How many writes the device holds of the append-only file. That is what it has, not what the engine can be sure
-    /// of: bytes written while a sync was under way became durable with it.
-    fn log_holds(&self, server: &Server, log: &LogState) -> usize {
-        // Until the file before it is synced, a new file holds nothing.
-        let files = log.older.iter().chain(std::iter::once(&log.file));
-        let held = files.into_iter().find_map(|(path, inode)| {
-            let unsynced = self.disk.dirty_ranges(path);
-            self.ledger.log((*inode)?, unsynced.first()?.start)
-        });
-        held.unwrap_or_else(|| self.ledger.up_to_offset(server.offsets().written))
-    }
-
-    /// How many writes the RDB file holds.
-    fn rdb_holds(&self, path: &str) -> usize {
-        let inode = self.disk.inode(path);
-        inode
-            .and_then(|inode| self.ledger.snapshot(inode))
-            .unwrap_or(0)
-    }
-
-    /// How many writes a start after a process kill would find.
-    pub(super) fn kill_finds(&self) -> usize {
-        match &self.server {
-            Some(server) => match &server.log {
-                Some(log) if log.loadable => self.ledger.up_to_offset(server.offsets().written),
-                _ => self.rdb_holds(&server.engine.config().dbfilename),
-            },
-            None => self.ledger.durable(),
-        }
-    }
-
-    /// Whether a restart would load the append-only file.
-    pub(super) fn log_in_use(&self) -> bool {
-        self.server
-            .as_ref()
-            .is_some_and(|server| server.log.is_some())
-    }
 }
 
 impl Server {
@@ -622,12 +494,12 @@ impl Server {
         self.engine.aof_offsets().unwrap_or_default()
     }
 
-    fn is_rdb(&self, path: &str) -> bool {
+    pub(super) fn is_rdb(&self, path: &str) -> bool {
         self.engine.config().dbfilename == path
     }
 
     /// Ends the making of a snapshot: when it was cut.
-    fn end_cut(&mut self, path: &str, now_us: u64) -> u64 {
+    pub(super) fn end_cut(&mut self, path: &str, now_us: u64) -> u64 {
         let place = self.cuts.iter().position(|(cut, _)| cut == path);
         place.map_or(now_us, |place| self.cuts.remove(place).1)
     }
