@@ -1,6 +1,7 @@
 // Crashes and what comes back: by typing, by buttons, and the article's nights.
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "./page.js";
 import { example, fact, idle, open, output, tab, type, verdict } from "./lab.js";
 
@@ -58,11 +59,12 @@ test("the clock plays and pauses, and what was played is one line", async ({ pag
 
 // The article's nights give in the page what they give natively, by the command-line tool that LASTSAVE_NATIVE names.
 const NIGHTS = [
-  { title: "night, as told", file: "night-as-told" },
+  { title: "night as told", file: "night-as-told" },
   { title: "night as configured", file: "night-as-configured" },
   { title: "night refused", file: "night-refused" },
-  { title: "hybrid night", file: "hybrid" },
+  { title: "hybrid configuration", file: "hybrid" },
 ];
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const native = process.env.LASTSAVE_NATIVE;
 
 for (const { title, file } of NIGHTS) {
@@ -79,7 +81,7 @@ for (const { title, file } of NIGHTS) {
     expect(shown.acknowledged).toBe(shown.recovered + shown.lost);
     if (native && existsSync(native)) {
       const scenario = `tests/suite/article/${file}.scenario`;
-      const report = JSON.parse(execFileSync(native, ["run", scenario, "--json"], { encoding: "utf8", cwd: "../.." }));
+      const report = JSON.parse(execFileSync(native, ["run", scenario, "--json"], { encoding: "utf8", cwd: ROOT }));
       const { acknowledged, recovered, lost, trace_hash } = report;
       expect(shown).toEqual({ acknowledged, recovered, lost, trace_hash });
     }

@@ -2,22 +2,13 @@
 
 use lastsave_scenario::{Span, Style};
 
-use crate::session::Session;
+use crate::{format, session::Session};
 
-/// One entry of the examples menu.
-pub(crate) struct Example {
-    /// Its name in the menu and in the header.
-    pub(crate) name: &'static str,
-    /// What to look for, in a sentence.
-    pub(crate) about: &'static str,
-    /// Its scenario file, which the tests run as well.
-    text: &'static str,
+/// The scenario files of the examples menu, which the tests run as well.
+struct Group {
+    name: &'static str,
+    texts: &'static [&'static str],
 }
-
-/// The night that the page suggests first.
-pub(crate) const AS_TOLD: usize = 0;
-/// The same night under the article's second configuration.
-pub(crate) const HYBRID: usize = 3;
 
 macro_rules! scenario {
     ($path:literal) => {
@@ -25,39 +16,83 @@ macro_rules! scenario {
     };
 }
 
-/// The examples menu: the article's nights first, then the basics.
-pub(crate) static EXAMPLES: &[Example] = &[
-    Example {
-        name: "The 3 AM night, as told",
-        about: "Saves fail unseen for 47 minutes, then the power goes: all 564,000 writes are lost.",
-        text: scenario!("article/night-as-told"),
-    },
-    Example {
-        name: "The night as configured",
-        about: "The same configuration with saves that work: a snapshot is never much older than a minute.",
-        text: scenario!("article/night-as-configured"),
-    },
-    Example {
-        name: "The night refused",
-        about: "Saves fail, and Redis refuses writes rather than promise what it cannot keep.",
-        text: scenario!("article/night-refused"),
-    },
-    Example {
-        name: "The hybrid night",
-        about: "The article’s second configuration: an append-only file, synced every second.",
-        text: scenario!("article/hybrid"),
-    },
-];
+static NIGHTS: Group = Group {
+    name: "The article’s night",
+    texts: &[
+        scenario!("article/night-as-told"),
+        scenario!("article/night-as-configured"),
+        scenario!("article/night-refused"),
+        scenario!("article/hybrid"),
+    ],
+};
+
+static BASICS: Group = Group {
+    name: "One thing at a time",
+    texts: &[
+        scenario!("basics/kill-each-policy"),
+        scenario!("basics/power-no"),
+        scenario!("basics/power-everysec"),
+        scenario!("basics/power-everysec-slow"),
+        scenario!("basics/power-always"),
+        scenario!("basics/bgsave-and-misconf"),
+        scenario!("basics/disk-full"),
+        scenario!("basics/appendonly-at-run-time"),
+        scenario!("basics/torn-tail"),
+        scenario!("basics/check-aof-fix"),
+        scenario!("basics/corrupt-rdb"),
+        scenario!("basics/article-lines"),
+    ],
+};
+
+/// One entry of the examples menu.
+pub(crate) struct Example {
+    /// Its name, which is also the session's.
+    pub(crate) name: String,
+    /// What it shows.
+    pub(crate) about: String,
+    session: Session,
+}
 
 impl Example {
-    /// The example as a session.
-    pub(crate) fn session(&self) -> Session {
-        let read = Session::from_scenario(self.text).unwrap_or_default();
-        Session {
-            title: self.name.into(),
-            ..read
+    /// Reads a scenario file. Its title is a name, a colon, and what it shows.
+    fn read(text: &str) -> Self {
+        let mut session = Session::from_scenario(text).unwrap_or_default();
+        let (name, about) = session
+            .title
+            .split_once(": ")
+            .unwrap_or((&session.title, ""));
+        let (name, about) = (name.to_owned(), format::capitalised(about));
+        session.title.clone_from(&name);
+        Self {
+            name,
+            about,
+            session,
         }
     }
+
+    /// The example as a session.
+    pub(crate) fn session(&self) -> Session {
+        self.session.clone()
+    }
+}
+
+/// The examples menu, by groups with their names.
+pub(crate) fn all() -> Vec<(&'static str, Vec<Example>)> {
+    let read = |group: &Group| {
+        let texts = group.texts.iter();
+        (group.name, texts.map(|text| Example::read(text)).collect())
+    };
+    [&NIGHTS, &BASICS].map(read).into()
+}
+
+/// The night that the page suggests first: saves fail unseen.
+pub(crate) fn as_told() -> Session {
+    Example::read(NIGHTS.texts[0]).session
+}
+
+/// The same night under the article's second configuration.
+pub(crate) fn hybrid() -> Session {
+    Example::read(NIGHTS.texts[3]).session
 }
 
 /// What a visitor finds: a server with the default configuration, ready for commands.
@@ -89,15 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_example_is_a_scenario() {
-        for example in EXAMPLES {
-            assert!(
-                Session::from_scenario(example.text).is_some(),
-                "{}",
-                example.name
-            );
+    fn every_example_is_a_scenario_with_a_name_and_a_word_on_it() {
+        for example in all().into_iter().flat_map(|(_, examples)| examples) {
+            assert!(!example.session.lines.is_empty(), "{}", example.name);
+            assert!(!example.name.is_empty() && !example.about.is_empty());
         }
-        assert_eq!(EXAMPLES[AS_TOLD].name, "The 3 AM night, as told");
-        assert_eq!(EXAMPLES[HYBRID].name, "The hybrid night");
+        assert_eq!(as_told().title, "The night as told");
+        assert_eq!(hybrid().title, "The hybrid configuration");
     }
 }

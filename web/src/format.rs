@@ -114,6 +114,15 @@ pub(crate) fn date(at_us: u64) -> String {
     format!("{day} {} {year}", MONTHS[month as usize])
 }
 
+/// A text with its first letter in upper case.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
+}
+
 /// The last part of a path.
 pub(crate) fn base_name(path: &str) -> &str {
     path.trim_end_matches('/')

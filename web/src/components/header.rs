@@ -3,7 +3,11 @@
 use leptos::{html, prelude::*};
 
 use super::help;
-use crate::{examples::EXAMPLES, format, state::use_app};
+use crate::{
+    examples::{self, Example},
+    format,
+    state::use_app,
+};
 
 #[component]
 pub(crate) fn Header() -> impl IntoView {
@@ -15,7 +19,8 @@ pub(crate) fn Header() -> impl IntoView {
             let _ = element.hide_popover();
         }
     };
-    let entries = EXAMPLES.iter().map(move |example| {
+    let entry = move |example: Example| {
+        let (name, about) = (example.name.clone(), example.about.clone());
         view! {
             <li>
                 <button
@@ -25,10 +30,16 @@ pub(crate) fn Header() -> impl IntoView {
                         app.open(example.session());
                     }
                 >
-                    <strong>{example.name}</strong>
-                    <span>{example.about}</span>
+                    <strong>{name}</strong>
+                    <span>{about}</span>
                 </button>
             </li>
+        }
+    };
+    let groups = examples::all().into_iter().map(|(name, group)| {
+        view! {
+            <h2>{name}</h2>
+            <ul>{group.into_iter().map(entry).collect_view()}</ul>
         }
     });
     view! {
@@ -48,7 +59,7 @@ pub(crate) fn Header() -> impl IntoView {
                 <button popovertarget="examples">"Examples"</button>
                 <div id="examples" class="popover" popover="auto" node_ref=popover>
                     <p class="hint">"Each one starts on a fresh machine. What you have is put aside."</p>
-                    <ul>{entries.collect_view()}</ul>
+                    {groups.collect_view()}
                 </div>
                 <button
                     title="Start again on a fresh machine; it can be undone"

@@ -33,7 +33,7 @@ pub(crate) fn Info() -> impl IntoView {
     let app = use_app();
     let parts = Memo::new(move |_| app.info.with(|text| text.as_deref().map(sections)));
     view! {
-        <div class="scroll info" tabindex="0" role="region" aria-label="INFO">
+        <div class="scroll" tabindex="0" role="region" aria-label="INFO">
             {move || match parts.get() {
                 None => {
                     view! {
@@ -49,11 +49,11 @@ pub(crate) fn Info() -> impl IntoView {
                         .into_any()
                 }
                 Some(parts) => {
-                    parts
+                    let sections = parts
                         .into_iter()
                         .map(|(name, fields)| view! { <Fields name fields /> })
-                        .collect_view()
-                        .into_any()
+                        .collect_view();
+                    view! { <div class="info">{sections}</div> }.into_any()
                 }
             }}
         </div>

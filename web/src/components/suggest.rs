@@ -4,7 +4,8 @@ use leptos::prelude::*;
 
 use super::faults;
 use crate::{
-    examples::{AS_TOLD, EXAMPLES, HYBRID},
+    examples,
+    session::Session,
     state::{App, use_app},
 };
 
@@ -53,21 +54,19 @@ pub(crate) fn Suggestions() -> impl IntoView {
         }
         .into_any()
     };
-    let example = move |at: usize, label: &'static str| {
-        EXAMPLES.get(at).map(|example| {
-            view! {
-                <button class="suggestion named" on:click=move |_| app.open(example.session())>
-                    {label}
-                </button>
-            }
-            .into_any()
-        })
+    let example = move |session: fn() -> Session, label: &'static str| {
+        view! {
+            <button class="suggestion named" on:click=move |_| app.open(session())>
+                {label}
+            </button>
+        }
+        .into_any()
     };
     let choices = move || -> Vec<AnyView> {
         let mut all = Vec::new();
         match stage.get() {
             Stage::Fresh => {
-                all.extend(example(AS_TOLD, "Run the 3 AM night"));
+                all.push(example(examples::as_told, "Run the 3 AM night"));
                 all.push(line("SET cart:1 books"));
                 all.push(line("workload sessions rate=200 keys=50000"));
             }
@@ -92,7 +91,7 @@ pub(crate) fn Suggestions() -> impl IntoView {
             Stage::Judged => {
                 all.push(line("DBSIZE"));
                 all.push(line("ls -lh"));
-                all.extend(example(HYBRID, "The same night, hybrid"));
+                all.push(example(examples::hybrid, "The same night, hybrid"));
             }
         }
         all

@@ -11,7 +11,7 @@ pub(crate) fn sentence(verdict: &VerdictView) -> String {
     if !verdict.recovered_known {
         return format!(
             "{} at {}. The server is down.",
-            capitalised(&verdict.cause),
+            format::capitalised(&verdict.cause),
             format::time_of_day(verdict.crashed_at_us)
         );
     }
@@ -27,14 +27,6 @@ pub(crate) fn sentence(verdict: &VerdictView) -> String {
             format::duration_us(verdict.oldest_lost_ms * 1_000)
         ),
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
 }
 
 #[component]
