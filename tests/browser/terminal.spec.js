@@ -100,3 +100,12 @@ test("a reset can be undone", async ({ page }) => {
   await type(page, "GET kept");
   await expect(output(page)).toContainText('"yes"');
 });
+
+test("a session survives a reload", async ({ page }) => {
+  await type(page, "SET kept yes", "advance 10s");
+  await page.reload();
+  await idle(page);
+  await expect(output(page)).toContainText("$ advance 10s");
+  await type(page, "GET kept");
+  await expect(output(page)).toContainText('"yes"');
+});

@@ -53,14 +53,16 @@ pub(crate) fn Layers() -> impl IntoView {
             </div>
             <Reach
                 class="reach kill"
-                what="kill -9 now takes"
+                what=move || if up.get() { "kill -9 now takes" } else { "no process left to kill" }
+                known=up
                 writes=Memo::new(move |_| app.layers.with(|l| l.exposed_kill))
                 oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_kill_oldest_us))
             />
             <p class="stays kill">"page cache and disk stay"</p>
             <Reach
                 class="reach power"
-                what="power loss now takes"
+                what=move || if up.get() { "power loss now takes" } else { "not on the disk" }
+                known=Memo::new(|_| true)
                 writes=Memo::new(move |_| app.layers.with(|l| l.exposed_power))
                 oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_power_oldest_us))
             />
@@ -73,19 +75,21 @@ pub(crate) fn Layers() -> impl IntoView {
 #[component]
 fn Reach(
     class: &'static str,
-    what: &'static str,
+    what: impl Fn() -> &'static str + Send + 'static,
+    known: Memo<bool>,
     writes: Memo<u64>,
     oldest_us: Memo<u64>,
 ) -> impl IntoView {
+    let holds = Memo::new(move |_| known.get() && writes.get() > 0);
     view! {
-        <div class=class class:holds=move || { writes.get() > 0 }>
+        <div class=class class:holds=move || holds.get()>
             <p>
                 <span class="what">{what}</span>
-                <strong>{move || format::writes(writes.get())}</strong>
+                <strong>{move || known.get().then(|| format::writes(writes.get()))}</strong>
                 <span class="oldest">
                     {move || {
-                        (writes.get() > 0)
-                            .then(|| format!("oldest {}", format::duration_us(oldest_us.get())))
+                        let oldest = format::duration_us(oldest_us.get());
+                        holds.get().then(|| format!("oldest {oldest}"))
                     }}
                 </span>
             </p>

@@ -11,7 +11,7 @@ pub(crate) fn sentence(verdict: &VerdictView) -> String {
     if !verdict.recovered_known {
         return format!(
             "{} at {}. The server is down.",
-            format::capitalised(&verdict.cause),
+            verdict.cause,
             format::time_of_day(verdict.crashed_at_us)
         );
     }
