@@ -33,20 +33,19 @@ impl Timeline {
     /// The exposure is now `exposed`.
     #[inline]
     pub(crate) fn set_exposed(&mut self, now_us: u64, exposed: u64) {
-        let mut bucket = ((now_us - self.start_us) / self.bucket_us) as usize;
-        if bucket >= self.peaks.len() {
+        let mut bucket = (now_us - self.start_us) / self.bucket_us;
+        if bucket >= self.peaks.len() as u64 {
             bucket = self.grow(bucket);
         }
         self.exposed = exposed;
-        if exposed > self.peaks[bucket] {
-            self.peaks[bucket] = exposed;
-        }
+        let peak = &mut self.peaks[bucket as usize];
+        *peak = exposed.max(*peak);
     }
 
     /// Makes room for a bucket and returns its index, which merging may have changed.
     #[cold]
-    fn grow(&mut self, mut bucket: usize) -> usize {
-        while bucket >= MAX_BUCKETS {
+    fn grow(&mut self, mut bucket: u64) -> u64 {
+        while bucket >= MAX_BUCKETS as u64 {
             self.peaks = self
                 .peaks
                 .chunks(2)
@@ -56,7 +55,7 @@ impl Timeline {
             bucket /= 2;
         }
         let exposed = self.exposed;
-        while self.peaks.len() <= bucket {
+        while self.peaks.len() as u64 <= bucket {
             self.peaks.push(exposed);
         }
         bucket
@@ -96,19 +95,19 @@ impl Timeline {
         if max_points == 0 {
             return Vec::new();
         }
-        let last = ((now_us - self.start_us) / self.bucket_us) as usize;
-        let buckets = last + 1;
-        let group = buckets.div_ceil(max_points);
+        let buckets = (now_us - self.start_us) / self.bucket_us + 1;
+        let group = buckets.div_ceil(max_points as u64);
+        let stored = self.peaks.len() as u64;
         (0..buckets.div_ceil(group))
             .map(|index| {
-                let range = index * group..(index * group + group).min(buckets);
-                let peak = range
-                    .clone()
-                    .map(|bucket| self.peaks.get(bucket).copied().unwrap_or(self.exposed))
-                    .max();
+                let (start, end) = (index * group, (index * group + group).min(buckets));
+                let range = start.min(stored) as usize..end.min(stored) as usize;
+                let peak = self.peaks[range].iter().copied().max().unwrap_or(0);
+                // Behind the last change the exposure stays what it is.
+                let since = if end > stored { self.exposed } else { 0 };
                 TimelinePoint {
-                    at_us: (self.start_us + range.start as u64 * self.bucket_us).min(now_us),
-                    exposed: peak.unwrap_or(0),
+                    at_us: (self.start_us + start * self.bucket_us).min(now_us),
+                    exposed: peak.max(since),
                 }
             })
             .collect()
@@ -163,6 +162,18 @@ mod tests {
             assert_eq!(points.iter().map(|point| point.exposed).max(), Some(199));
             assert!(points.is_sorted_by_key(|point| point.at_us));
         }
+        assert!(timeline.peaks.len() <= MAX_BUCKETS);
+    }
+
+    #[test]
+    fn a_century_without_a_change_costs_nothing() {
+        let century_us = 36_525 * 86_400_000_000;
+        let mut timeline = Timeline::new(0);
+        timeline.set_exposed(1, 7);
+        assert_eq!(timeline.points(century_us, 10).len(), 10);
+        timeline.set_exposed(century_us, 9);
+        let points = timeline.points(century_us, 10);
+        assert_eq!((points[0].exposed, points[9].exposed), (7, 9));
         assert!(timeline.peaks.len() <= MAX_BUCKETS);
     }
 
