@@ -1,6 +1,7 @@
-//! The golden suite: runs every `suite/**/*.scenario`, checks its expectations and, behind a line `---`, its transcript.
+//! The golden suite: runs every `suite/**/*.scenario`, checks its expectations, its line of `suite/traces.txt` and, behind
+//! a line `---`, its transcript. `tests/wasm` runs the same files in Chromium against the same traces.
 //!
-//! `UPDATE_GOLDEN=1` writes the transcripts anew. Words on the command line choose scenarios by their names;
+//! `UPDATE_GOLDEN=1` writes transcripts and traces anew. Words on the command line choose scenarios by their names;
 //! `--timings` adds how long each took, `--show` the transcripts.
 
 use std::fs;
@@ -20,6 +21,8 @@ struct Outcome {
     wall_ms: u128,
     summary: String,
     transcript: String,
+    /// Its line of `traces.txt`, without the name.
+    trace: String,
 }
 
 fn main() -> ExitCode {
@@ -38,7 +41,12 @@ fn main() -> ExitCode {
 
     println!("\nrunning {} scenarios", paths.len());
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let outcomes = run_all(&root, &paths, update);
+    let mut outcomes = run_all(&root, &paths, update);
+    check_traces(
+        &root.join("traces.txt"),
+        &mut outcomes,
+        update && filters.is_empty(),
+    );
     let mut failed = 0;
     for outcome in &outcomes {
         let verdict = if outcome.failure.is_some() {
@@ -90,6 +98,32 @@ fn run_all(root: &Path, paths: &[PathBuf], update: bool) -> Vec<Outcome> {
     outcomes
 }
 
+/// Compares each run with the numbers and the trace hash that it had before, here and in the browser.
+fn check_traces(path: &Path, outcomes: &mut [Outcome], update: bool) {
+    if update {
+        let lines: String = outcomes
+            .iter()
+            .map(|outcome| format!("{} {}\n", outcome.name, outcome.trace))
+            .collect();
+        fs::write(path, lines).expect("the traces are writable");
+    }
+    let committed = fs::read_to_string(path).expect("the traces are readable");
+    for outcome in outcomes {
+        let known = committed.lines().find_map(|line| {
+            line.split_once(' ')
+                .filter(|(name, _)| *name == outcome.name)
+                .map(|(_, trace)| trace)
+        });
+        if known != Some(outcome.trace.as_str()) && outcome.failure.is_none() {
+            outcome.failure = Some(format!(
+                "trace expected {}\n      actual   {}\n(UPDATE_GOLDEN=1 writes it anew)",
+                known.unwrap_or("(none)"),
+                outcome.trace
+            ));
+        }
+    }
+}
+
 fn collect(dir: &Path, paths: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir)
         .expect("the suite's folder is readable")
@@ -115,7 +149,7 @@ fn name_of(root: &Path, path: &Path) -> String {
 fn check(root: &Path, path: &Path, update: bool) -> Outcome {
     let text = fs::read_to_string(path).expect("a scenario is readable");
     let started = Instant::now();
-    let (failure, summary, transcript) = match Scenario::parse(&text) {
+    let (failure, summary, transcript, trace) = match Scenario::parse(&text) {
         Ok(scenario) => {
             let report = run(&scenario, &mut |_| true);
             let mut failures = report.failures.clone();
@@ -142,15 +176,20 @@ fn check(root: &Path, path: &Path, update: bool) -> Outcome {
             );
             let failure = (!failures.is_empty())
                 .then(|| format!("{}\n\n{}", failures.join("\n"), report.transcript));
-            (failure, summary, report.transcript)
+            let trace = report.trace_line();
+            (failure, summary, report.transcript, trace)
         }
-        Err(error) => (Some(error.to_string()), String::new(), String::new()),
+        Err(error) => {
+            let failure = Some(error.to_string());
+            (failure, String::new(), String::new(), String::new())
+        }
     };
     Outcome {
         name: name_of(root, path),
         failure,
         wall_ms: started.elapsed().as_millis(),
         summary,
+        trace,
         transcript,
     }
 }

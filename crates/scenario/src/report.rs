@@ -33,6 +33,22 @@ pub struct RunReport {
 /// Events between two calls of `on_progress`.
 const EVENTS_PER_SLICE: u64 = 20_000;
 
+impl RunReport {
+    /// What must be the same wherever the scenario runs, in one line: the trace hash and the numbers of the verdict.
+    pub fn trace_line(&self) -> String {
+        format!(
+            "{} commands={} acknowledged={} recovered={} lost={} oldest_lost_ms={} recovery_ms={}",
+            self.trace_hash,
+            self.commands,
+            self.acknowledged,
+            self.recovered,
+            self.lost,
+            self.oldest_lost_ms,
+            self.recovery_ms
+        )
+    }
+}
+
 /// Runs a scenario to its end. `on_progress` is told, now and then, how much is done, and says whether to go on.
 pub fn run(scenario: &Scenario, on_progress: &mut dyn FnMut(f64) -> bool) -> RunReport {
     let mut shell = Shell::new(scenario.seed);

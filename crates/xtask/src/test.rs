@@ -217,7 +217,9 @@ fn browser(log: &Path) -> Result<Count> {
     std::thread::spawn(move || server.serve(&folder));
     // The page's runs are compared with the native tool's.
     let native = util::root().join("target/debug/lastsave");
-    util::run(&mut cargo_line("build --quiet --package lastsave-server --bin lastsave"))?;
+    util::run(&mut cargo_line(
+        "build --quiet --package lastsave-server --bin lastsave",
+    ))?;
     let mut tests = command("playwright");
     tests
         .args(["test", "--config", "tests/browser/playwright.config.js"])
