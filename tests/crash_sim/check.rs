@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lastsave_vfs::{SimDisk, Survival};
+use lastsave_vfs::{EveryChoice, SimDisk, Survival};
 
 use crate::driver::{Data, Driver, State, data_of};
 use crate::machine::{Marks, Point};
@@ -15,8 +15,11 @@ pub(crate) enum Kind {
     PowerNone,
     PowerAll,
     PowerSome,
+    /// Power losses with every subset of what is unsynced.
+    PowerEvery,
     /// A crash, and another one during the recovery.
     Twice,
+    /// Writes fail for want of space, and then there is space again.
     Full,
 }
 
@@ -27,8 +30,9 @@ impl Kind {
             Self::PowerNone => "power loss, nothing unsynced survives",
             Self::PowerAll => "power loss, everything written survives",
             Self::PowerSome => "power loss, some of it survives",
+            Self::PowerEvery => "power loss, every subset survives",
+            Self::Full => "disk full, then killed",
             Self::Twice => "crash during the recovery from a crash",
-            Self::Full => "disk full for a while",
         }
     }
 }
@@ -132,11 +136,53 @@ impl Checker<'_> {
     pub(crate) fn check(&mut self, history: &[State], point: &Point, crash: Crash, thorough: bool) {
         let mut disk = point.disk.clone();
         crash.apply(&mut disk);
-        let holes = matches!(crash, Crash::Power(_)) && has_holes(&point.disk, &disk);
+        self.check_left(
+            history,
+            point,
+            &disk,
+            crash.kind(),
+            &format!("{crash:?}"),
+            thorough,
+        );
+    }
+
+    /// Cuts the power at a point, in every way there is if those are not more than `limit`. Returns whether they were
+    /// not.
+    pub(crate) fn check_every_survival(
+        &mut self,
+        history: &[State],
+        point: &Point,
+        limit: u64,
+    ) -> bool {
+        let mut choice = EveryChoice::new();
+        let mut round = 0;
+        while choice.next_round() {
+            round += 1;
+            if round > limit {
+                return false;
+            }
+            let mut disk = point.disk.clone();
+            disk.power_loss_by(&mut choice);
+            let crash = format!("choice {round}");
+            self.check_left(history, point, &disk, Kind::PowerEvery, &crash, false);
+        }
+        true
+    }
+
+    /// Checks every restart from what a crash has left.
+    fn check_left(
+        &mut self,
+        history: &[State],
+        point: &Point,
+        disk: &SimDisk,
+        kind: Kind,
+        crash: &str,
+        thorough: bool,
+    ) {
+        let holes = kind != Kind::Kill && has_holes(&point.disk, disk);
         for &(config, promise) in self.restarts {
-            let kind = crash.kind();
             let what = format!(
-                "{}: {crash:?} {:?}, restart {:?}",
+                "{}: {crash} {:?}, restart {:?}",
                 self.name,
                 point.moment,
                 config.replace('\n', " ")
@@ -150,11 +196,33 @@ impl Checker<'_> {
             };
             self.findings.count(kind).cases += 1;
             let recovered = Driver::start(config, disk.clone(), 2, 1, false);
-            if self.judge(history, &disk, &recovered, promise, &circumstances) && thorough {
-                self.check_again(&disk, recovered, config, &circumstances);
-                self.check_writing_on(&disk, config, promise, &circumstances);
+            if self.judge(history, disk, &recovered, promise, &circumstances) && thorough {
+                self.check_again(disk, recovered, config, &circumstances);
+                self.check_writing_on(disk, config, promise, &circumstances);
             }
         }
+    }
+
+    /// Kills a run whose disk is or was full. What it has executed must all be there if `all`.
+    pub(crate) fn check_full(&mut self, driver: &Driver, all: bool, what: &str) {
+        let mut disk = driver.machine.tape.disk.clone();
+        disk.kill();
+        disk.clear_faults();
+        let (config, promise) = self.restarts[0];
+        let recovered = Driver::start(config, disk.clone(), 2, 1, false);
+        let mut marks = driver.marks();
+        if all {
+            marks.acked = marks.executed;
+        }
+        let circumstances = Circumstances {
+            kind: Kind::Full,
+            what,
+            marks: &marks,
+            power: false,
+            holes: false,
+        };
+        self.findings.count(Kind::Full).cases += 1;
+        self.judge(&driver.history, &disk, &recovered, promise, &circumstances);
     }
 
     /// Oracles P, F and O. Returns whether it started.
@@ -288,8 +356,7 @@ impl Checker<'_> {
         driver.finish_jobs();
         driver.play(&Item::Advance(1_500_000));
         driver.finish_jobs();
-        let marks = driver.marks();
-        if marks.acked != marks.executed {
+        if driver.marks().acked == 0 {
             self.findings
                 .violation(at.kind, format!("F {}: refuses the next write", at.what));
             return;

@@ -65,10 +65,15 @@ pub(crate) struct Driver {
     pub(crate) history: Vec<State>,
     pub(crate) exited: Option<i32>,
     pub(crate) log: Vec<String>,
+    /// Requests answered with an error.
+    pub(crate) refused: usize,
     /// Whether `appendfsync always` and `no-appendfsync-on-rewrite` are in force.
     always: bool,
     lax_on_rewrite: bool,
     everysec: bool,
+    has_save_points: bool,
+    /// In a transaction, whether FLUSHALL was queued.
+    flushes: Option<bool>,
     client: ClientId,
     /// Requests sent and not answered, by their position in the history.
     unanswered: VecDeque<usize>,
@@ -81,6 +86,7 @@ impl Driver {
     /// Starts an engine on a disk, whose operations count from here.
     pub(crate) fn start(config: &str, disk: SimDisk, pid: u32, seed: u64, recording: bool) -> Self {
         let parsed = parse(config);
+        let parsed_saves = !parsed.save.is_empty();
         let mut machine = Machine::new(disk, seed);
         machine.tape.recording = recording;
         machine.tape.marks.log_on = parsed.appendonly;
@@ -91,9 +97,12 @@ impl Driver {
             history: Vec::new(),
             exited: None,
             log: Vec::new(),
+            refused: 0,
             always: config.contains("appendfsync always"),
             lax_on_rewrite: config.contains("no-appendfsync-on-rewrite yes"),
             everysec: config.contains("appendfsync everysec"),
+            has_save_points: parsed_saves,
+            flushes: None,
             client: ClientId(0),
             unanswered: VecDeque::new(),
             received: Vec::new(),
@@ -153,6 +162,16 @@ impl Driver {
                     self.step_job();
                 }
             }
+            Item::Jobs(steps) => {
+                for _ in 0..*steps {
+                    self.settle();
+                    self.machine.step();
+                    self.hear_news();
+                    self.now_us += 1;
+                    self.engine.handle_timeout(self.now_us, &mut self.machine);
+                }
+                self.settle();
+            }
             Item::Advance(us) => {
                 self.settle();
                 self.advance(*us);
@@ -168,16 +187,38 @@ impl Driver {
         let args: lastsave_resp::ArgsBuf = words.iter().collect();
         lastsave_resp::append_request(&mut bytes, args.as_args());
         self.now_us += 1_000;
+        let saving = self.engine.status().snapshot_running == Some(JobKind::Save);
         self.engine
             .handle_input(self.now_us, self.client, &bytes, &mut self.machine);
         self.note_state(true);
         let position = self.history.len() - 1;
         self.machine.tape.marks.executed = position;
+        // These save before they are answered.
+        if self.saves_at_once(words, saving) {
+            self.machine.tape.marks.saved = position;
+        }
         self.unanswered.push_back(position);
         if words[0] == b"CONFIG" && words[2] == b"appendfsync" {
             self.always = words[3] == b"always";
             self.everysec = words[3] == b"everysec";
         }
+    }
+
+    /// Whether a request has saved the data by the time that it is done.
+    fn saves_at_once(&mut self, words: &Words, saving: bool) -> bool {
+        let word = |word: &[u8]| words[0] == word;
+        if word(b"MULTI") {
+            self.flushes = Some(false);
+        } else if word(b"EXEC") {
+            return self.flushes.take() == Some(true) && self.has_save_points;
+        } else if word(b"FLUSHALL") {
+            match &mut self.flushes {
+                Some(queued) => *queued = true,
+                None => return self.has_save_points,
+            }
+        }
+        // SAVE is refused while a background save runs.
+        word(b"SAVE") && !saving
     }
 
     /// Lets time pass: timeouts, and job operations spread over it.
@@ -335,7 +376,12 @@ impl Driver {
             let is_error = self.received[0] == b'-';
             self.received.drain(..len);
             let position = self.unanswered.pop_front().expect("a reply has a request");
+            // A read proves nothing about a write before it that was refused.
+            let changed = self.history[position].digest != self.history[position - 1].digest;
             if is_error {
+                self.refused += 1;
+            }
+            if is_error || !changed {
                 continue;
             }
             let marks = &mut self.machine.tape.marks;

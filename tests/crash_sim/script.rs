@@ -11,10 +11,15 @@ pub(crate) enum Item {
     Request(Words),
     /// Let so many microseconds pass.
     Advance(u64),
+    /// Let jobs do so many steps.
+    Jobs(u64),
 }
 
-/// A request from its text.
+/// A request from its text; `@3` stands for three steps of jobs.
 pub(crate) fn request(line: &str) -> Item {
+    if let Some(steps) = line.strip_prefix('@') {
+        return Item::Jobs(steps.parse().expect("a number of steps"));
+    }
     Item::Request(
         line.split(' ')
             .map(|word| word.as_bytes().to_vec())
@@ -23,7 +28,7 @@ pub(crate) fn request(line: &str) -> Item {
 }
 
 /// `requests` requests of all kinds over two databases, with a pause after every few; `special` are put in at their
-/// positions.
+/// positions, several in one place apart by `; `.
 pub(crate) fn workload(seed: u64, requests: usize, special: &[(usize, &str)]) -> Vec<Item> {
     let mut random = Random(seed);
     let mut items = Vec::new();
@@ -32,7 +37,7 @@ pub(crate) fn workload(seed: u64, requests: usize, special: &[(usize, &str)]) ->
     while number < requests {
         if in_multi == 0 {
             for (_, line) in special.iter().filter(|(position, _)| *position == number) {
-                items.push(request(line));
+                items.extend(line.split("; ").map(request));
             }
         }
         number += 1;

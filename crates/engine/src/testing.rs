@@ -19,7 +19,10 @@ pub(crate) struct TestServer {
     pub(crate) exited: Option<i32>,
     /// While set, jobs are kept instead of being done.
     pub(crate) hold_jobs: bool,
+    /// Which jobs that concerns.
+    pub(crate) holds: fn(&Job) -> bool,
     held: Vec<(JobId, Job)>,
+    held_parts: Vec<(JobId, SnapshotPart)>,
     writers: BTreeMap<JobId, SnapshotWriter>,
     client: ClientId,
 }
@@ -44,7 +47,9 @@ impl TestServer {
             events: Vec::new(),
             exited: None,
             hold_jobs: false,
+            holds: |_| true,
             held: Vec::new(),
+            held_parts: Vec::new(),
             writers: BTreeMap::new(),
             client: ClientId(0),
         };
@@ -125,8 +130,13 @@ impl TestServer {
             Output::Log(level, text) => self.log.push(format!("{} {text}", level.mark())),
             Output::Event(event) => self.events.push(event),
             Output::Exit(status, _) => self.exited = Some(status),
-            Output::StartJob(id, job) if self.hold_jobs => self.held.push((id, job)),
+            Output::StartJob(id, job) if self.hold_jobs && (self.holds)(&job) => {
+                self.held.push((id, job));
+            }
             Output::StartJob(id, job) => self.do_job(id, job),
+            Output::FeedJob(id, part) if self.held.iter().any(|(held, _)| *held == id) => {
+                self.held_parts.push((id, part));
+            }
             Output::FeedJob(id, part) => self.feed(id, part),
             Output::KillJob(id) => {
                 if let Some(mut writer) = self.writers.remove(&id) {
@@ -140,8 +150,20 @@ impl TestServer {
     /// Does the jobs that were held back.
     pub(crate) fn release_jobs(&mut self) {
         self.hold_jobs = false;
-        for (id, job) in std::mem::take(&mut self.held) {
+        self.release_where(|_| true);
+    }
+
+    /// Does some of the jobs that were held back.
+    pub(crate) fn release_where(&mut self, chosen: fn(&Job) -> bool) {
+        let (released, held) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|(_, job)| chosen(job));
+        self.held = held;
+        for (id, job) in released {
             self.do_job(id, job);
+        }
+        for (id, part) in std::mem::take(&mut self.held_parts) {
+            self.feed(id, part);
         }
         self.settle();
     }

@@ -240,3 +240,137 @@ fn a_failed_sync_is_recovered_from_without_claiming_what_may_be_gone() {
     let mut server = server.cut_power_and_restart(AOF);
     assert_eq!(server.run("GET k"), "$1 y");
 }
+
+#[test]
+fn a_first_start_that_was_killed_is_made_good_by_the_next() {
+    use lastsave_vfs::{CrashPoint, SimDisk};
+    let operations = TestServer::start(AOF).disk.op_count();
+    for op in 1..=operations {
+        let mut disk = SimDisk::new(None);
+        disk.crash_at(op, CrashPoint::Before);
+        let mut disk = TestServer::start_on(disk, AOF).disk;
+        disk.kill();
+        let mut server = TestServer::start_on(disk, AOF);
+        assert_eq!(server.exited, None, "operation {op}: {:#?}", server.log);
+        assert_eq!(server.run("SET k v"), "+OK");
+        let mut server = server.kill_and_restart(AOF);
+        assert_eq!(server.run("GET k"), "$1 v", "operation {op}");
+    }
+}
+
+#[test]
+fn all_that_a_killed_run_has_written_is_durable_after_the_next_start() {
+    let config = "appendonly yes\nappendfsync no\n";
+    let mut server = TestServer::start(config);
+    server.run("SET k v");
+    server.hold_jobs = true;
+    server.run("BGREWRITEAOF");
+    let mut server = server.kill_and_restart(config);
+    assert_eq!(server.run("GET k"), "$1 v");
+    let mut server = server.cut_power_and_restart(config);
+    assert_eq!(server.run("GET k"), "$1 v");
+}
+
+#[test]
+fn replaced_files_are_named_until_they_are_gone() {
+    let mut server = TestServer::start(AOF);
+    server.run("SET k v");
+    server.hold_jobs = true;
+    server.holds = |job| matches!(job, crate::Job::Unlink(_));
+    server.run("BGREWRITEAOF");
+    let manifest = "appendonlydir/appendonly.aof.manifest";
+    assert!(server.file(manifest).contains("type h"));
+    let server = server.kill_and_restart(AOF);
+    assert!(server.disk.read(INCR).is_err(), "the next start deletes it");
+    assert_eq!(
+        server.file(manifest),
+        "file appendonly.aof.2.base.rdb seq 2 type b\nfile appendonly.aof.2.incr.aof seq 2 type i\n",
+    );
+}
+
+#[test]
+fn a_sync_outlives_the_file_of_a_failed_first_rewrite() {
+    use lastsave_vfs::{Errno, Fault, Op};
+    let mut server = TestServer::start("appendfsync always\n");
+    server
+        .disk
+        .add_fault(Fault::once(Op::Write, Errno::NoSpace).on("temp-rewriteaof-*"));
+    server.hold_jobs = true;
+    server.run("CONFIG SET appendonly yes");
+    assert_eq!(server.run("SET k w"), "+OK", "the log is not on yet");
+    server.release_where(|job| matches!(job, crate::Job::Snapshot(_)));
+    let failed = "# Background AOF rewrite terminated with error";
+    assert!(server.log.iter().any(|line| line == failed));
+    // The next rewrite opens the file anew. Then the end of the sync is told.
+    server.advance(200_000);
+    server.release_jobs();
+    server.run("SET k x");
+    server.advance(200_000);
+    let mut server = server.kill_and_restart(ALWAYS);
+    assert_eq!(server.run("GET k"), "$1 x", "{:#?}", server.log);
+}
+
+#[test]
+fn a_transaction_may_switch_the_log_off() {
+    let mut server = TestServer::start(AOF);
+    server.run("MULTI");
+    server.run("SET a 1");
+    server.run("CONFIG SET appendonly no");
+    server.run("SET b 1");
+    assert_eq!(server.run("EXEC"), "*3 +OK +OK +OK");
+    let mut server = server.kill_and_restart(AOF);
+    assert_eq!(server.run("DBSIZE"), ":0", "all of it or nothing");
+}
+
+#[test]
+fn flushall_in_a_transaction_saves_behind_it() {
+    let mut server = TestServer::start("save 60 3\n");
+    server.run("MULTI");
+    server.run("SET a 1");
+    server.run("FLUSHALL");
+    server.run("SET b 1");
+    server.run("EXEC");
+    let mut server = server.kill_and_restart("");
+    assert_eq!(server.run("GET b"), "$1 1");
+}
+
+#[test]
+fn a_torn_file_before_an_empty_one_is_cut() {
+    let mut server = TestServer::start(AOF);
+    server.run("SET k v");
+    server.hold_jobs = true;
+    server.run("BGREWRITEAOF");
+    let len = server.disk.read(INCR).expect("it is there").len();
+    let mut disk = server.disk;
+    disk.kill();
+    let whole = disk.read(INCR).expect("it is there");
+    disk.write_file(INCR, &whole[..len - 3])
+        .expect("there is room");
+    let mut server = TestServer::start_on(disk, AOF);
+    assert_eq!(server.run("DBSIZE"), ":0", "{:#?}", server.log);
+    assert_eq!(server.run("SET k w"), "+OK");
+    let mut server = server.kill_and_restart(AOF);
+    assert_eq!(server.run("GET k"), "$1 w");
+}
+
+#[test]
+fn a_tail_of_zeros_is_cut_like_any_torn_tail() {
+    let mut server = TestServer::start(AOF);
+    server.run("SET k v");
+    let mut disk = server.disk.clone();
+    disk.kill();
+    let mut bytes = disk.read(INCR).expect("it is there");
+    bytes.extend_from_slice(b"*3\r\n$3\r\nSE");
+    bytes.resize(9000, 0);
+    disk.write_file(INCR, &bytes).expect("there is room");
+    let faithful = format!("{AOF}redis-faithful yes\n");
+    assert_eq!(
+        TestServer::start_on(disk.clone(), &faithful).exited,
+        Some(1)
+    );
+    let mut server = TestServer::start_on(disk, AOF);
+    assert_eq!(server.run("GET k"), "$1 v");
+    server.run("SET k w");
+    let mut server = server.kill_and_restart(AOF);
+    assert_eq!(server.run("GET k"), "$1 w");
+}
