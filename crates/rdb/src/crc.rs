@@ -1,10 +1,13 @@
 //! CRC-64 (Jones), the checksum of RDB files and of DUMP payloads.
 
+#[cfg(not(target_arch = "wasm32"))]
 use crc_fast::{CrcAlgorithm, Digest};
 
 /// A running checksum.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) struct Crc64(Digest);
 
+#[cfg(not(target_arch = "wasm32"))]
 impl Crc64 {
     /// The checksum of nothing.
     pub(crate) fn new() -> Self {
@@ -22,9 +25,81 @@ impl Crc64 {
     }
 }
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) use portable::Crc64;
+
 /// The checksum of `bytes`: the last eight bytes of a DUMP payload, over everything before them.
 pub fn crc64(bytes: &[u8]) -> u64 {
-    crc_fast::checksum(CrcAlgorithm::Crc64Redis, bytes)
+    let mut crc = Crc64::new();
+    crc.update(bytes);
+    crc.value()
+}
+
+/// The same by tables that are computed at the first use, eight bytes at a time. crc-fast has tables for every CRC
+/// there is, and they would be half of the page's download.
+#[cfg(any(target_arch = "wasm32", test))]
+mod portable {
+    use std::sync::OnceLock;
+
+    /// The polynomial, with its lowest power in the highest bit.
+    const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;
+
+    /// `TABLES[n][byte]` is what a byte comes to that has `n` more bytes of zeros behind it.
+    type Tables = [[u64; 256]; 8];
+
+    fn tables() -> &'static Tables {
+        static TABLES: OnceLock<Box<Tables>> = OnceLock::new();
+        TABLES.get_or_init(|| {
+            let mut tables = Box::new([[0; 256]; 8]);
+            for byte in 0..256 {
+                let mut crc = byte as u64;
+                for _ in 0..8 {
+                    crc = (crc >> 1) ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
+                }
+                tables[0][byte] = crc;
+            }
+            for zeros in 1..8 {
+                for byte in 0..256 {
+                    let before = tables[zeros - 1][byte];
+                    tables[zeros][byte] = (before >> 8) ^ tables[0][(before & 0xff) as usize];
+                }
+            }
+            tables
+        })
+    }
+
+    /// A running checksum.
+    pub(crate) struct Crc64(u64);
+
+    impl Crc64 {
+        /// The checksum of nothing.
+        pub(crate) fn new() -> Self {
+            Self(0)
+        }
+
+        /// Counts `bytes` in.
+        pub(crate) fn update(&mut self, bytes: &[u8]) {
+            let tables = tables();
+            let (words, rest) = bytes.as_chunks::<8>();
+            let mut crc = self.0;
+            for word in words {
+                let mixed = (crc ^ u64::from_le_bytes(*word)).to_le_bytes();
+                crc = mixed
+                    .iter()
+                    .zip(tables.iter().rev())
+                    .fold(0, |crc, (byte, table)| crc ^ table[usize::from(*byte)]);
+            }
+            for byte in rest {
+                crc = (crc >> 8) ^ tables[0][usize::from(crc as u8 ^ byte)];
+            }
+            self.0 = crc;
+        }
+
+        /// The checksum of everything counted in so far.
+        pub(crate) fn value(&self) -> u64 {
+            self.0
+        }
+    }
 }
 
 #[cfg(test)]
@@ -41,6 +116,10 @@ mod tests {
             crc.update(&bytes[..cut]);
             crc.update(&bytes[cut..]);
             assert_eq!(crc.value(), crc64(&bytes), "cut at {cut}");
+            let mut portable = portable::Crc64::new();
+            portable.update(&bytes[..cut]);
+            portable.update(&bytes[cut..]);
+            assert_eq!(portable.value(), crc64(&bytes), "cut at {cut}, portably");
         }
     }
 }
