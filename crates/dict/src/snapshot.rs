@@ -172,8 +172,14 @@ impl<O: Object> Running<O> {
             let Some(place) = of_cut.place(self.position) else {
                 return true;
             };
-            let visited = visit(of_cut, place, cut, chunk);
             let next = place.bucket_end();
+            // Copying two buckets takes about as long as an entry takes to come from memory.
+            if let Some(next) = next.and_then(|next| of_cut.place(next))
+                && let Some(ahead) = next.bucket_end().and_then(|ahead| of_cut.place(ahead))
+            {
+                of_cut.prefetch_entries(ahead);
+            }
+            let visited = visit(of_cut, place, cut, chunk);
             if let Some(set_aside) = &mut self.set_aside
                 && next == place.segment_end()
             {

@@ -56,11 +56,22 @@ pub(crate) struct Workload {
     random: Random,
     /// The request being sent; its memory is used again for the next.
     request: Vec<u8>,
+    /// Draws the numbers of the keys, apart from `random`, so that they are known ahead.
+    numbers: Random,
+    /// The numbers of the next two requests' keys.
+    upcoming: [u64; 2],
+    /// The text of an upcoming key.
+    key: Vec<u8>,
 }
 
 impl Workload {
     pub(crate) fn new(spec: WorkloadSpec, now_us: u64, seed: u64) -> Self {
+        let mut numbers = Random::new(seed ^ 0x6e75_6d62_6572_7300);
+        let upcoming = [numbers.below(spec.keys), numbers.below(spec.keys)];
         Self {
+            numbers,
+            upcoming,
+            key: Vec::with_capacity(32),
             spec,
             started_at_us: now_us,
             arrived: 0,
@@ -92,7 +103,8 @@ impl Workload {
     /// The next request's bytes.
     pub(crate) fn next_request(&mut self) -> &[u8] {
         self.arrived += 1;
-        let number = self.random.below(self.spec.keys);
+        let number = self.upcoming[0];
+        self.upcoming = [self.upcoming[1], self.numbers.below(self.spec.keys)];
         self.request.clear();
         match self.spec.kind {
             WorkloadKind::Sessions => self.session(number),
@@ -110,6 +122,22 @@ impl Workload {
             },
         }
         &self.request
+    }
+
+    /// The key of the next request (0) or the one after it (1), where the kind of workload alone says what it is.
+    pub(crate) fn upcoming_key(&mut self, index: usize) -> Option<&[u8]> {
+        let prefix: &[u8] = match self.spec.kind {
+            WorkloadKind::Sessions => b"session:",
+            WorkloadKind::Carts => b"cart:",
+            WorkloadKind::Counters => b"counter:",
+            WorkloadKind::Mixed => return None,
+        };
+        self.key.clear();
+        self.key.extend_from_slice(prefix);
+        let mut digits = itoa::Buffer::new();
+        self.key
+            .extend_from_slice(digits.format(self.upcoming[index]).as_bytes());
+        Some(&self.key)
     }
 
     fn session(&mut self, number: u64) {
