@@ -33,6 +33,7 @@ struct Variant {
     restarts: &'static [(&'static str, Promise)],
 }
 
+const SWITCHED_SMALL: &str = "switched, small";
 const ALWAYS: &str = "appendonly yes\nappendfsync always\nsave \"\"\n";
 const EVERYSEC: &str = "appendonly yes\nappendfsync everysec\nsave 6 10\n";
 const EVERYSEC_FULL: &str =
@@ -76,7 +77,10 @@ fn variants() -> Vec<Variant> {
     ];
     let switched = [
         (20, "BGSAVE"),
-        (50, "CONFIG SET appendonly yes"),
+        (
+            50,
+            "CONFIG SET appendonly yes; SET s 1; @1; SET s 2; @1; SET s 3",
+        ),
         (110, "BGREWRITEAOF"),
         (150, "FLUSHDB"),
     ];
@@ -148,6 +152,15 @@ fn variants() -> Vec<Variant> {
             restarts: &[(RDB, Promise::Save)],
         },
         Variant {
+            name: SWITCHED_SMALL,
+            config: "appendonly no\nappendfsync always\nsave 3 10\n",
+            script: "SET a 1; CONFIG SET appendonly yes; @1; SET b 1; @2; SET c 1; @3; SET d 1; @3; SET e 1; @3"
+                .split("; ")
+                .map(request)
+                .collect(),
+            restarts: &[(RDB, Promise::Save), (ALWAYS, Promise::Log)],
+        },
+        Variant {
             name: "switched to always",
             config: "appendonly no\nappendfsync always\nsave 3 10\n",
             script: end(workload(7, 200, &switched), &switched),
@@ -181,13 +194,13 @@ fn enumerate(variant: &Variant) -> Findings {
         restarts: variant.restarts,
         findings: Findings::default(),
     };
-    // A run that only saves has few operations.
-    let schedules = if variant.config.starts_with("appendonly no\nsave") {
-        20
-    } else {
-        3
+    // A run that only saves has few operations, and one that switches the log on has only one moment of that.
+    let schedules = match variant.config {
+        _ if variant.name == SWITCHED_SMALL => 200,
+        config if config.starts_with("appendonly no\nsave") => 20,
+        _ => 3,
     };
-    for schedule in 0..schedules * if long() { 5 } else { 1 } {
+    for schedule in 0..schedules * if long() { 2 } else { 1 } {
         crash_everywhere(variant, schedule, &mut checker);
     }
     checker.findings
@@ -263,7 +276,7 @@ fn a_full_disk_loses_nothing() {
 
 fn crash_everywhere(variant: &Variant, schedule: u64, checker: &mut Checker<'_>) {
     let mut driver = Driver::start(variant.config, SimDisk::new(None), 1, schedule, true);
-    let (thorough_every, twice_every, seeds) = if long() { (1, 5, 12) } else { (23, 97, 1) };
+    let (thorough_every, twice_every, seeds) = if long() { (3, 17, 6) } else { (11, 97, 1) };
     let mut number = 0;
     for item in &variant.script {
         driver.play(item);
@@ -278,7 +291,9 @@ fn crash_everywhere(variant: &Variant, schedule: u64, checker: &mut Checker<'_>)
             ];
             crashes.extend((0..seeds).map(|seed| Crash::Power(Survival::Seeded(number + seed))));
             for (index, &crash) in crashes.iter().enumerate() {
-                let thorough = (number + 5 * index as u64).is_multiple_of(thorough_every);
+                // The first start makes what is never made again.
+                let thorough =
+                    number < 30 || (number + 5 * index as u64).is_multiple_of(thorough_every);
                 checker.check(&driver.history, &point, crash, thorough);
                 if (number + 31 * index as u64).is_multiple_of(twice_every) && index < 4 {
                     checker.check_twice(&driver.history, &point, crash);
@@ -299,7 +314,7 @@ fn exhaust(variant: &Variant) -> Findings {
         restarts: variant.restarts,
         findings: Findings::default(),
     };
-    let limit = if long() { 200_000 } else { 400 };
+    let limit = if long() { 4_000 } else { 400 };
     for schedule in 0..3 {
         let mut driver = Driver::start(variant.config, SimDisk::new(None), 1, schedule, true);
         for item in &variant.script {
