@@ -8,7 +8,10 @@ use crate::client::Client;
 /// The connections. One that is being served is taken out meanwhile, so that the engine may be changed beside it.
 #[derive(Default)]
 pub(crate) struct Clients {
-    by_id: BTreeMap<ClientId, Option<Box<Client>>>,
+    /// The numbers of the connections, ascending.
+    ids: Vec<ClientId>,
+    /// The connections, each where its number stands.
+    places: Vec<Option<Box<Client>>>,
     last_id: u64,
     /// Connections with replies that wait for the log.
     waiting: Vec<ClientId>,
@@ -23,45 +26,63 @@ impl Clients {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        self.ids.len()
     }
 
+    /// Adds a connection, whose number is the last of [`Clients::next_id`].
     pub(crate) fn insert(&mut self, client: Client) {
-        self.by_id.insert(client.id, Some(Box::new(client)));
+        debug_assert!(self.ids.last().is_none_or(|last| *last < client.id));
+        self.ids.push(client.id);
+        self.places.push(Some(Box::new(client)));
     }
 
     pub(crate) fn remove(&mut self, id: ClientId) {
-        self.by_id.remove(&id);
+        if let Some(index) = self.index_of(id) {
+            self.ids.remove(index);
+            self.places.remove(index);
+        }
     }
 
     pub(crate) fn take(&mut self, id: ClientId) -> Option<Box<Client>> {
-        self.by_id.get_mut(&id)?.take()
+        let index = self.index_of(id)?;
+        self.places[index].take()
     }
 
     pub(crate) fn put_back(&mut self, client: Box<Client>) {
-        let place = self
-            .by_id
-            .get_mut(&client.id)
+        let index = self
+            .index_of(client.id)
             .expect("a client keeps its place while served");
-        *place = Some(client);
+        self.places[index] = Some(client);
     }
 
     pub(crate) fn get(&self, id: ClientId) -> Option<&Client> {
-        self.by_id.get(&id)?.as_deref()
+        self.places[self.index_of(id)?].as_deref()
     }
 
     pub(crate) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
-        self.by_id.get_mut(&id)?.as_deref_mut()
+        let index = self.index_of(id)?;
+        self.places[index].as_deref_mut()
     }
 
     /// The connections that are not being served, in the order they came.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.by_id.values().filter_map(Option::as_deref)
+        self.places.iter().filter_map(Option::as_deref)
     }
 
     /// The numbers of all connections.
     pub(crate) fn ids(&self) -> Vec<ClientId> {
-        self.by_id.keys().copied().collect()
+        self.ids.clone()
+    }
+
+    /// Where a connection stands: as many places behind the first as numbers, unless others between have gone.
+    #[inline]
+    fn index_of(&self, id: ClientId) -> Option<usize> {
+        let first = self.ids.first()?;
+        let guess = id.0.checked_sub(first.0)? as usize;
+        if self.ids.get(guess) == Some(&id) {
+            return Some(guess);
+        }
+        self.ids.binary_search(&id).ok()
     }
 
     pub(crate) fn note_waiting(&mut self, id: ClientId) {

@@ -47,6 +47,8 @@ pub struct Engine {
     /// DEBUG SLEEP: until then no input is executed.
     pub(crate) busy_until_us: u64,
     pub(crate) exited: bool,
+    /// Keys of expected input, by database and hash: see [`Engine::expect_input`].
+    expected: Vec<(usize, u64)>,
 
     /// What the command being executed did.
     pub(crate) effects: Effects,
@@ -89,6 +91,7 @@ impl Engine {
             next_cron_us: 0,
             busy_until_us: 0,
             exited: false,
+            expected: Vec::new(),
             effects: Effects::default(),
             unit: Vec::new(),
             unit_changed: false,
@@ -160,9 +163,30 @@ impl Engine {
         id
     }
 
+    /// A hint: these bytes will be given to [`Engine::handle_input`] next, after those of other clients perhaps. Told of
+    /// several clients before the first is handled, the engine has the memory of all their keys fetched at once.
+    pub fn expect_input(&mut self, client: ClientId, bytes: &[u8]) {
+        let Some(client) = self.clients.get(client) else {
+            return;
+        };
+        // A pipeline looks ahead by itself.
+        if client.input.is_empty()
+            && let Some((Some(key), len)) = lastsave_resp::look_ahead(bytes)
+            && len == bytes.len()
+        {
+            let keys = &self.keyspace.databases[client.db].keys;
+            let hash = keys.hash(key);
+            keys.prefetch(hash);
+            self.expected.push((client.db, hash));
+        }
+    }
+
     /// Bytes have arrived from a client: executes every whole request in them.
     pub fn handle_input(&mut self, now_us: u64, client: ClientId, bytes: &[u8], vfs: &mut dyn Vfs) {
         self.now_us = now_us;
+        for (db, hash) in self.expected.drain(..) {
+            self.keyspace.databases[db].keys.prefetch_entry(hash);
+        }
         let Some(mut client) = self.clients.take(client) else {
             return;
         };
