@@ -194,7 +194,7 @@ fn wasm(log: &Path) -> Result<Count> {
     tools::ensure_wasm_bindgen()?;
     tools::ensure_debian_packages()?;
     let driver = find_program("chromedriver").ok_or("chromedriver is missing")?;
-    let package = "--package lastsave-wasm-tests";
+    let package = "--package lastsave-wasm-tests --package lastsave-web";
     let target = tools::WASM_TARGET;
     let line = format!("test --locked --no-fail-fast {package} --target {target}");
     let mut tests = cargo_line(&line);

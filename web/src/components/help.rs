@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 9] = [
     ("↑ ↓", "lines entered before"),
     ("Ctrl+R", "search them backwards"),
     (
@@ -12,7 +12,6 @@ const KEYS: [(&str, &str); 10] = [
     ),
     ("Ctrl+C", "stop what runs, or clear the line"),
     ("Ctrl+L", "clear the screen"),
-    ("Ctrl+A  Ctrl+E", "begin and end of the line"),
     ("/ or `", "go to the terminal's line"),
     ("Space", "play or pause the clock, outside the line"),
     ("← →", "change tabs, when a tab has the focus"),
