@@ -4,7 +4,10 @@ use lastsave_scenario::FileRow;
 use leptos::prelude::*;
 
 use super::hex::Bytes;
-use crate::{format, state::use_app};
+use crate::{
+    format,
+    state::{BYTES_PER_PAGE, use_app},
+};
 
 #[component]
 pub(crate) fn Files() -> impl IntoView {
@@ -20,10 +23,13 @@ pub(crate) fn Files() -> impl IntoView {
                 let fits = |row: &&FileRow| !row.is_dir && row.path.ends_with(end);
                 all.iter().rfind(fits)
             });
-            let path = best.map(|row| row.path.clone());
+            let (path, offset) = match best {
+                Some(row) => (Some(row.path.clone()), first_offset(row)),
+                None => (None, 0),
+            };
             app.file_wanted.update(|wanted| {
                 wanted.path = path;
-                wanted.offset = 0;
+                wanted.offset = offset;
             });
         }
     });
@@ -51,6 +57,17 @@ pub(crate) fn Files() -> impl IntoView {
                 <Bytes />
             </div>
         </Show>
+    }
+}
+
+/// Where a file is shown from at first: shortly before the first byte that is not durable, or its beginning.
+fn first_offset(row: &FileRow) -> u64 {
+    let durable = row.len.saturating_sub(row.unsynced_bytes);
+    let fits = row.unsynced_bytes == 0 || row.len <= BYTES_PER_PAGE as u64;
+    if fits {
+        0
+    } else {
+        durable.saturating_sub(128) / 64 * 64
     }
 }
 

@@ -81,10 +81,18 @@ pub(crate) fn Header() -> impl IntoView {
 fn Risk() -> impl IntoView {
     let app = use_app();
     let writes = Memo::new(move |_| app.layers.with(|layers| layers.exposed_power));
+    let lost = Memo::new(move |_| {
+        let known = app.verdict.get().filter(|verdict| verdict.recovered_known);
+        known.map_or(0, |verdict| verdict.lost)
+    });
+    // What is at risk now matters more than what was lost before.
+    let tells_loss = Memo::new(move |_| writes.get() == 0 && lost.get() > 0);
     view! {
-        <p class="risk" class:holds=move || { writes.get() > 0 }>
-            "at risk "
-            <strong>{move || format::count(writes.get())}</strong>
+        <p class="risk" class:holds=move || { writes.get() > 0 } class:loss=move || tells_loss.get()>
+            {move || if tells_loss.get() { "lost " } else { "at risk " }}
+            <strong>
+                {move || format::count(if tells_loss.get() { lost.get() } else { writes.get() })}
+            </strong>
         </p>
     }
 }

@@ -132,7 +132,7 @@ fn HexRow(at: u64, runs: Vec<Run>, pointed: RwSignal<Option<usize>>) -> impl Int
     let hex = runs.iter().map(|run| part(run, &run.hex)).collect_view();
     let text = runs.iter().map(|run| part(run, &run.text)).collect_view();
     view! {
-        <p>
+        <p id=format!("bytes-{at}")>
             <span class="offset">{format!("{at:08x}")}</span>
             <span class="digits">{hex}</span>
             <span class="letters">{text}</span>
@@ -157,6 +157,7 @@ fn Notes(pointed: RwSignal<Option<usize>>) -> impl IntoView {
             .iter()
             .any(|(start, end)| note.start < *end && *start < note.end);
         let title = format!("bytes {} to {}", note.start, note.end);
+        let start = note.start;
         view! {
             <li>
                 <button
@@ -166,6 +167,7 @@ fn Notes(pointed: RwSignal<Option<usize>>) -> impl IntoView {
                     title=title
                     on:mouseenter=move |_| pointed.set(Some(index))
                     on:mouseleave=move |_| pointed.set(None)
+                    on:click=move |_| show_row(start, app.file_wanted.with_untracked(|wanted| wanted.offset))
                     on:focus=move |_| pointed.set(Some(index))
                     on:blur=move |_| pointed.set(None)
                 >
@@ -188,6 +190,14 @@ fn Notes(pointed: RwSignal<Option<usize>>) -> impl IntoView {
                     })
             }}
         </ol>
+    }
+}
+
+/// Brings the row of a byte into view, on a page that begins at `offset`.
+fn show_row(at: u64, offset: u64) {
+    let row = at.saturating_sub(offset) / ROW_BYTES as u64 * ROW_BYTES as u64 + offset;
+    if let Some(row) = document().get_element_by_id(&format!("bytes-{row}")) {
+        row.scroll_into_view_with_bool(true);
     }
 }
 
@@ -246,6 +256,7 @@ fn Pager() -> impl IntoView {
             </Show>
             <Show when=move || { len.get() > page }>
                 <button
+                    class="end"
                     aria-label="First bytes"
                     disabled=move || offset.get() == 0
                     on:click=move |_| go(0)
@@ -267,6 +278,7 @@ fn Pager() -> impl IntoView {
                     "›"
                 </button>
                 <button
+                    class="end"
                     aria-label="Last bytes"
                     disabled=move || { offset.get() + page >= len.get() }
                     on:click=move |_| go(last_page())
