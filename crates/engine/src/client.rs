@@ -46,6 +46,8 @@ pub(crate) struct Client {
     pub(crate) new_limits: Option<Limits>,
     /// Bytes received and not executed yet.
     pub(crate) input: Vec<u8>,
+    /// How many bytes of the input to come were looked at: [`crate::Engine::expect_input`].
+    pub(crate) looked_to: usize,
 
     pub(crate) in_multi: bool,
     /// A command was refused while queueing: EXEC will be.
@@ -93,6 +95,7 @@ impl Client {
             parser: RequestParser::new(limits),
             new_limits: None,
             input: Vec::new(),
+            looked_to: 0,
             in_multi: false,
             multi_refused: false,
             watch_broken: false,

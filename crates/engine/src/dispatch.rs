@@ -4,7 +4,7 @@
 use lastsave_keyspace::{
     Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, resolve,
 };
-use lastsave_resp::{Args, Limits, look_ahead};
+use lastsave_resp::{Args, Limits};
 use lastsave_vfs::Vfs;
 
 use crate::client::{Client, Queued};
@@ -14,9 +14,6 @@ use crate::engine::Engine;
 /// Before AUTH a request may have at most so many words, and words of at most so many bytes, as in Redis.
 const UNAUTHENTICATED_WORDS: usize = 10;
 const UNAUTHENTICATED_WORD_LEN: usize = 16 << 10;
-
-/// How many requests of a pipeline are looked at before they are executed.
-const KEYS_AHEAD: usize = 16;
 
 pub(crate) const RDB_MISCONF: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
@@ -74,10 +71,19 @@ impl Engine {
     fn execute_requests(&mut self, client: &mut Client, input: &[u8], vfs: &mut dyn Vfs) -> usize {
         let mut parser = std::mem::take(&mut client.parser);
         let mut taken = 0;
-        let mut looked_to = 0;
+        let mut looked_to = std::mem::take(&mut client.looked_to).min(input.len());
+        let mut fetched_to = looked_to;
         while !client.closing && self.busy_until_us == 0 && !self.exited {
-            if taken >= looked_to {
-                looked_to = taken + self.prefetch_keys(client.db, &input[taken..]);
+            if taken >= fetched_to && taken < input.len() {
+                if taken == looked_to {
+                    let next = &input[taken..];
+                    looked_to += self.ahead.look(&self.keyspace, client.db, next);
+                }
+                self.ahead.fetch(&self.keyspace);
+                fetched_to = looked_to;
+                // While these are executed, the buckets of the next are on their way.
+                let next = &input[looked_to..];
+                looked_to += self.ahead.look(&self.keyspace, client.db, next);
             }
             match parser.parse(&input[taken..]) {
                 Ok(Some((args, len))) => {
@@ -99,33 +105,6 @@ impl Engine {
         }
         client.parser = parser;
         taken
-    }
-
-    /// Asks for the memory of the keys that the next requests in `input` name: the waits for it overlap, instead of
-    /// adding up. Returns how many bytes it looked at.
-    fn prefetch_keys(&self, db: usize, input: &[u8]) -> usize {
-        let keys = &self.keyspace.databases[db].keys;
-        let mut hashes = [0; KEYS_AHEAD];
-        let (mut count, mut seen) = (0, 0);
-        while count < KEYS_AHEAD
-            && let Some((key, len)) = look_ahead(&input[seen..])
-        {
-            seen += len;
-            // A single request gains nothing.
-            if count == 0 && seen == input.len() {
-                return seen;
-            }
-            if let Some(key) = key {
-                hashes[count] = keys.hash(key);
-                keys.prefetch(hashes[count]);
-            }
-            count += 1;
-        }
-        for hash in &hashes[..count] {
-            keys.prefetch_entry(*hash);
-        }
-        // What cannot be looked at now is not looked at again.
-        if seen == 0 { input.len() } else { seen }
     }
 
     /// Executes one request of a client and decides what its reply waits for.

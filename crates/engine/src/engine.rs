@@ -6,6 +6,7 @@ use lastsave_dict::Chunk;
 use lastsave_keyspace::{Effects, FrozenObject, Keyspace, Propagated};
 use lastsave_vfs::Vfs;
 
+use crate::ahead::Ahead;
 use crate::client::Client;
 use crate::clients::Clients;
 use crate::persistence::{Aof, Saves, Snapshot};
@@ -47,8 +48,7 @@ pub struct Engine {
     /// DEBUG SLEEP: until then no input is executed.
     pub(crate) busy_until_us: u64,
     pub(crate) exited: bool,
-    /// Keys of expected input, by database and hash: see [`Engine::expect_input`].
-    expected: Vec<(usize, u64)>,
+    pub(crate) ahead: Ahead,
 
     /// What the command being executed did.
     pub(crate) effects: Effects,
@@ -91,7 +91,7 @@ impl Engine {
             next_cron_us: 0,
             busy_until_us: 0,
             exited: false,
-            expected: Vec::new(),
+            ahead: Ahead::default(),
             effects: Effects::default(),
             unit: Vec::new(),
             unit_changed: false,
@@ -166,27 +166,17 @@ impl Engine {
     /// A hint: these bytes will be given to [`Engine::handle_input`] next, after those of other clients perhaps. Told of
     /// several clients before the first is handled, the engine has the memory of all their keys fetched at once.
     pub fn expect_input(&mut self, client: ClientId, bytes: &[u8]) {
-        let Some(client) = self.clients.get(client) else {
-            return;
-        };
-        // A pipeline looks ahead by itself.
-        if client.input.is_empty()
-            && let Some((Some(key), len)) = lastsave_resp::look_ahead(bytes)
-            && len == bytes.len()
+        if let Some(client) = self.clients.get_mut(client)
+            && client.input.is_empty()
         {
-            let keys = &self.keyspace.databases[client.db].keys;
-            let hash = keys.hash(key);
-            keys.prefetch(hash);
-            self.expected.push((client.db, hash));
+            client.looked_to = self.ahead.look(&self.keyspace, client.db, bytes);
         }
     }
 
     /// Bytes have arrived from a client: executes every whole request in them.
     pub fn handle_input(&mut self, now_us: u64, client: ClientId, bytes: &[u8], vfs: &mut dyn Vfs) {
         self.now_us = now_us;
-        for (db, hash) in self.expected.drain(..) {
-            self.keyspace.databases[db].keys.prefetch_entry(hash);
-        }
+        self.ahead.fetch(&self.keyspace);
         let Some(mut client) = self.clients.take(client) else {
             return;
         };

@@ -25,6 +25,7 @@
 //! carries the appended offset that it depends on and leaves when `synced` (`appendfsync always`) or `written` (else)
 //! has passed it. So an acknowledged write survives a process kill under every policy, and a power loss under `always`.
 
+mod ahead;
 mod client;
 mod clients;
 pub mod command_info;
