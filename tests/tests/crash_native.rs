@@ -105,7 +105,7 @@ fn bytes(random: &mut Random) -> Vec<u8> {
         1..20 => random.below(4_000),
         _ => random.below(60),
     };
-    let first = random.next();
+    let first = random.draw();
     (0..len)
         .map(|n| (first.wrapping_add(n * n) >> 3) as u8)
         .collect()

@@ -55,14 +55,14 @@ fn data_set(seed: u64) -> Data {
         };
         let value = match random.below(8) {
             0 => edges[random.below(edges.len() as u64) as usize].into(),
-            1 => ((random.next() as i64) >> random.below(64))
+            1 => ((random.draw() as i64) >> random.below(64))
                 .to_string()
                 .into(),
             2 => format!("value {number}").into_bytes(),
             3 => vec![b'a'; random.below(3_000) as usize],
             4 => text(&mut random),
             5 => (0..random.below(500))
-                .map(|_| random.next() as u8)
+                .map(|_| random.draw() as u8)
                 .collect(),
             6 => (0..random.below(40)).map(|n| (n % 7) as u8).collect(),
             _ => near_repeats(&mut random),
@@ -92,7 +92,7 @@ fn near_repeats(random: &mut Random) -> Vec<u8> {
     let blocks: Vec<Vec<u8>> = (0..6)
         .map(|_| {
             (0..3 + random.below(300))
-                .map(|_| random.next() as u8)
+                .map(|_| random.draw() as u8)
                 .collect()
         })
         .collect();
