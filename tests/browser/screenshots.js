@@ -1,8 +1,9 @@
 // Takes the pictures in docs/screenshots from the page that is served at LASTSAVE_URL:
 //   LASTSAVE_URL=http://127.0.0.1:8080/ LASTSAVE_CHROMIUM=/usr/bin/chromium node tests/browser/screenshots.js
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { chromium } from "@playwright/test";
 import { example, idle, open, tab, type } from "./lab.js";
+import { withPalette } from "./palette.js";
 
 const FOLDER = new URL("../../docs/screenshots/", import.meta.url).pathname;
 const WIDE = { width: 1440, height: 900 };
@@ -27,22 +28,22 @@ async function bytes(page) {
 }
 
 const PICTURES = [
-  { name: "night-dark", viewport: WIDE, theme: "dark", prepare: night },
-  { name: "night-light", viewport: WIDE, theme: "light", prepare: night },
-  { name: "bytes-dark", viewport: WIDE, theme: "dark", prepare: bytes },
-  { name: "night-phone", viewport: PHONE, theme: "dark", prepare: night },
+  { name: "verdict-1440x900", viewport: WIDE, theme: "dark", prepare: night },
+  { name: "verdict-light-1440x900", viewport: WIDE, theme: "light", prepare: night },
+  { name: "bytes-1440x900", viewport: WIDE, theme: "dark", prepare: bytes },
+  { name: "verdict-390x844", viewport: PHONE, theme: "dark", prepare: night },
 ];
 
 mkdirSync(FOLDER, { recursive: true });
 const browser = await chromium.launch({
   executablePath: process.env.LASTSAVE_CHROMIUM,
-  args: ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"],
+  args: ["--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-lcd-text"],
 });
 for (const { name, viewport, theme, prepare } of PICTURES) {
   const page = await browser.newPage({ viewport, colorScheme: theme, baseURL: process.env.LASTSAVE_URL });
   await open(page);
   await prepare(page);
-  await page.screenshot({ path: `${FOLDER}${name}.png`, animations: "disabled" });
+  writeFileSync(`${FOLDER}${name}.png`, withPalette(await page.screenshot({ animations: "disabled" })));
   await page.close();
   console.log(`${name}.png`);
 }

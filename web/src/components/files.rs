@@ -67,7 +67,7 @@ fn first_offset(row: &FileRow) -> u64 {
     if fits {
         0
     } else {
-        durable.saturating_sub(128) / 64 * 64
+        durable.saturating_sub(48) / 16 * 16
     }
 }
 
