@@ -211,6 +211,18 @@ fn Pager() -> impl IntoView {
             .with(|file| file.as_ref().map_or(0, |file| file.len))
     });
     let offset = Memo::new(move |_| wanted.with(|wanted| wanted.offset));
+    // A file that has become shorter is shown from its beginning.
+    Effect::new(move || {
+        let shown = app
+            .file
+            .with(|file| file.as_ref().map(|file| (file.path.clone(), file.len)));
+        let is_behind = |(path, len)| {
+            wanted.with_untracked(|wanted| wanted.path == Some(path) && wanted.offset > len)
+        };
+        if shown.is_some_and(is_behind) {
+            wanted.update(|wanted| wanted.offset = 0);
+        }
+    });
     let unsynced_at = Memo::new(move |_| {
         app.file.with(|file| {
             file.as_ref()
