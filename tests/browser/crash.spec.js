@@ -1,6 +1,5 @@
 // Crashes and what comes back: by typing, by buttons, and the article's nights.
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "./page.js";
 import { example, fact, idle, open, output, tab, type, verdict } from "./lab.js";
@@ -79,7 +78,7 @@ for (const { title, file } of NIGHTS) {
     await tab(page, "Report");
     shown.trace_hash = await fact(page.getByRole("region", { name: "Report" }), "Trace hash");
     expect(shown.acknowledged).toBe(shown.recovered + shown.lost);
-    if (native && existsSync(native)) {
+    if (native) {
       const scenario = `tests/suite/article/${file}.scenario`;
       const report = JSON.parse(execFileSync(native, ["run", scenario, "--json"], { encoding: "utf8", cwd: ROOT }));
       const { acknowledged, recovered, lost, trace_hash } = report;

@@ -61,7 +61,7 @@ impl Timeline {
         bucket
     }
 
-    /// Adds a mark; returns its place for [`Timeline::end_mark`].
+    /// Adds a mark.
     pub(crate) fn mark(&mut self, at_us: u64, kind: MarkKind, text: String) {
         if self.marks.len() >= MAX_MARKS {
             let mut keep = false;
