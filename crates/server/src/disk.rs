@@ -48,12 +48,6 @@ impl RealDisk {
         })
     }
 
-    /// Takes another directory from now on. Open files stay open; clones keep theirs.
-    pub fn change_dir(&mut self, dir: &Path) -> Result<()> {
-        self.dir = Arc::new(open_root(dir)?);
-        Ok(())
-    }
-
     /// Has files closed by whoever receives them, from now on and for clones made later.
     pub(crate) fn close_by(&mut self, closer: Sender<OpenFile>) {
         self.closer = Some(closer);

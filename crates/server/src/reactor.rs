@@ -48,8 +48,6 @@ const FIRST_CONNECTION: u64 = 1 << 16;
 pub struct Reactor {
     engine: Engine,
     disk: RealDisk,
-    /// The configured folder that `disk` stands for.
-    dir: String,
     workers: Workers,
     epoll: OwnedFd,
     listeners: Vec<Listener>,
@@ -118,7 +116,6 @@ pub(crate) struct Parts {
 impl Reactor {
     pub(crate) fn new(parts: Parts) -> rustix::io::Result<Self> {
         let reactor = Self {
-            dir: parts.engine.config().dir.clone(),
             engine: parts.engine,
             disk: parts.disk,
             workers: parts.workers,
@@ -222,9 +219,6 @@ impl Reactor {
         self.free.append(&mut self.freed);
         if now_us >= self.next_facts_us {
             self.tell_facts(now_us);
-        }
-        if self.engine.config().dir != self.dir {
-            self.change_dir();
         }
         status
     }
@@ -454,25 +448,6 @@ impl Reactor {
     fn tell_facts(&mut self, now_us: u64) {
         self.next_facts_us = now_us + FACTS_INTERVAL_US;
         self.engine.set_process_facts(process::facts());
-    }
-
-    /// CONFIG SET dir: files opened from now on are in the new folder.
-    fn change_dir(&mut self) {
-        self.dir.clone_from(&self.engine.config().dir);
-        let changed = std::env::set_current_dir(&self.dir)
-            .and_then(|()| std::env::current_dir())
-            .map_err(|error| error.to_string())
-            .and_then(|dir| {
-                self.disk
-                    .change_dir(&dir)
-                    .map_err(|error| error.to_string())
-            });
-        if let Err(error) = changed {
-            self.log.line(
-                Level::Warning,
-                &format!("Can't chdir to '{}': {error}", self.dir),
-            );
-        }
     }
 }
 
