@@ -2,8 +2,7 @@
 
 use lastsave_aof::check::{CheckRdb, Invocation, run};
 use lastsave_engine::{Level, format_log_line};
-use lastsave_rdb::{Decoder, Item};
-use lastsave_vfs::{OpenMode, Reader, Vfs, read_file};
+use lastsave_vfs::{OpenMode, Reader, Vfs};
 
 use super::{Io, Mode, Shell, Style};
 
@@ -81,10 +80,11 @@ impl Shell {
         let words: Vec<&str> = paths.iter().map(String::as_str).collect();
         let mut check_rdb = |vfs: &mut dyn Vfs, path: &str, out: &mut Vec<u8>| {
             let file = vfs.open(path, OpenMode::Read).ok()?;
-            let report = lastsave_rdb::check::check(Reader::new(vfs, file), path, now_ms);
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let report = lastsave_rdb::check::check(Reader::new(vfs, file), name, now_ms);
             vfs.close(file);
             out.extend_from_slice(&report.output);
-            report.ok.then(|| snapshot_end(vfs, path)).flatten()
+            report.ok.then_some(report.end)
         };
         let check_rdb: &mut CheckRdb<'_> = &mut check_rdb;
         let invocation = Invocation {
@@ -128,12 +128,4 @@ impl Shell {
         }
         report.exit_code()
     }
-}
-
-/// Where the snapshot at the start of a sound file ends.
-fn snapshot_end(vfs: &mut dyn Vfs, path: &str) -> Option<u64> {
-    let bytes = read_file(vfs, path).ok()?;
-    let mut decoder = Decoder::new(bytes.as_slice(), false).ok()?;
-    while decoder.next_item().ok()? != Item::End {}
-    Some(decoder.offset())
 }
