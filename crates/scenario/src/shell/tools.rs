@@ -80,7 +80,11 @@ impl Shell {
         let words: Vec<&str> = paths.iter().map(String::as_str).collect();
         let mut check_rdb = |vfs: &mut dyn Vfs, path: &str, out: &mut Vec<u8>| {
             let file = vfs.open(path, OpenMode::Read).ok()?;
-            let name = path.rsplit('/').next().unwrap_or(path);
+            // The tool names a file of a manifest as the manifest does.
+            let name = match path.rsplit_once('/') {
+                Some((_, name)) if words.last() != Some(&path) => name,
+                _ => path,
+            };
             let report = lastsave_rdb::check::check(Reader::new(vfs, file), name, now_ms);
             vfs.close(file);
             out.extend_from_slice(&report.output);
