@@ -134,10 +134,16 @@ impl Engine {
                     self.call(client, command, args, vfs);
                 }
             }
+            Err(error) if args[0].eq_ignore_ascii_case(b"EXEC") => {
+                // A transaction whose EXEC is refused is over, and says why.
+                self.leave_transaction(client);
+                let mut refusal = b"EXECABORT Transaction discarded because of: ".to_vec();
+                refusal.extend_from_slice(error.strip_prefix(b"ERR ").unwrap_or(&error));
+                self.refuse(client, &refusal);
+            }
             Err(error) => {
                 client.multi_refused |= client.in_multi;
-                self.stats.error_replies += 1;
-                client.reply.error_bytes(&error);
+                self.refuse(client, &error);
             }
         }
         let appended = self.commit_unit(true);
@@ -302,6 +308,12 @@ impl Engine {
             return (offsets.synced < offsets.appended).then_some(offsets.appended);
         }
         appended
+    }
+
+    /// Answers with an error that may quote the request's bytes.
+    fn refuse(&mut self, client: &mut Client, error: &[u8]) {
+        self.stats.error_replies += 1;
+        client.reply.error_bytes(error);
     }
 
     pub(crate) fn reply_error(&mut self, client: &mut Client, error: &str) {

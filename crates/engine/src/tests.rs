@@ -374,3 +374,23 @@ fn a_tail_of_zeros_is_cut_like_any_torn_tail() {
     let mut server = server.kill_and_restart(AOF);
     assert_eq!(server.run("GET k"), "$1 w");
 }
+
+#[test]
+fn a_transaction_whose_exec_is_refused_is_over() {
+    let mut server = TestServer::start(AOF);
+    server.run("SET k v");
+    server.run("MULTI");
+    server.run("SET k w");
+    let other = server.connect();
+    server.disk.set_capacity(Some(server.disk.used_bytes()));
+    server.run_as(other, "SET other 1");
+    assert_eq!(
+        server.run("EXEC"),
+        "-EXECABORT Transaction discarded because of: MISCONF Errors writing to the AOF file: No space left on device",
+    );
+    assert_eq!(server.run("GET k"), "$1 v", "not queued any more");
+    assert_eq!(
+        server.run("EXEC now"),
+        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command",
+    );
+}

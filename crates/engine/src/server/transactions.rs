@@ -63,7 +63,7 @@ impl Engine {
     }
 
     /// Forgets what was queued and watched.
-    pub(super) fn leave_transaction(&mut self, client: &mut Client) {
+    pub(crate) fn leave_transaction(&mut self, client: &mut Client) {
         self.unwatch(client);
         client.discard_transaction();
     }
