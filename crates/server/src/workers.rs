@@ -175,6 +175,8 @@ struct Running {
 
 fn write_snapshots(orders: &Receiver<SnapshotOrder>, reporter: &Reporter, stopped: &AtomicU64) {
     let mut running: Option<Running> = None;
+    // A base file waits under its temporary name for the engine, which may end or withdraw it without knowing it.
+    let mut finished: Option<(JobId, String, RealDisk)> = None;
     for order in orders {
         let mut chunk = None;
         match order {
@@ -186,7 +188,14 @@ fn write_snapshots(orders: &Receiver<SnapshotOrder>, reporter: &Reporter, stoppe
                 // It has failed or was stopped meanwhile.
                 _ => continue,
             },
-            SnapshotOrder::Stop => {}
+            SnapshotOrder::Stop => {
+                if let Some((id, temp_path, mut disk)) = finished.take()
+                    && stopped.load(Ordering::Acquire) == id.0
+                {
+                    // One that is gone already is what was wanted.
+                    let _ = disk.unlink(&temp_path);
+                }
+            }
         }
         let Some(snapshot) = &mut running else {
             continue;
@@ -197,6 +206,11 @@ fn write_snapshots(orders: &Receiver<SnapshotOrder>, reporter: &Reporter, stoppe
             reporter.report(Report::Progress(id, 1, chunk.into_iter().collect()));
         }
         if let Some(outcome) = ended {
+            if let (JobOutcome::Done { .. }, None) = (&outcome, &snapshot.writer.spec().final_path)
+            {
+                let temp_path = snapshot.writer.spec().temp_path.clone();
+                finished = Some((id, temp_path, snapshot.disk.clone()));
+            }
             running = None;
             if !matches!(outcome, JobOutcome::Killed(_)) {
                 reporter.report(Report::Done(id, outcome));
