@@ -12,6 +12,7 @@ mod object;
 mod store;
 mod table;
 mod tag;
+pub mod values;
 
 pub mod commands;
 pub mod glob;

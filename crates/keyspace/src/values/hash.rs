@@ -1,0 +1,1 @@
+//! Hashes: a listpack while small, then a packed table.

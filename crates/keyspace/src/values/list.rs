@@ -1,0 +1,1 @@
+//! Lists: a deque of listpacks.

@@ -1,0 +1,1 @@
+//! Sets: an intset while all members are integers and few, then a packed table.

@@ -1,0 +1,1 @@
+//! Sorted sets: a listpack while small, then a tree with a table beside it.

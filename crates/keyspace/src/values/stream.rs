@@ -1,0 +1,1 @@
+//! Streams: entries in listpacks by ID, and consumer groups.
