@@ -1,7 +1,8 @@
 //! COMMAND and HELP: what the table of commands says of itself, in the forms that clients of Redis read.
 
 use lastsave_keyspace::{
-    ACL_CATEGORIES, COMMANDS, Command, Group, arity_error, glob, lookup, lookup_subcommand,
+    ACL_CATEGORIES, COMMANDS, Command, Group, KeysBegin, KeysExtent, arity_error, glob, lookup,
+    lookup_subcommand,
 };
 use lastsave_resp::{Args, Reply};
 
@@ -169,24 +170,54 @@ fn key_specs(row: &Command, reply: &mut Reply) {
         reply.bulk(b"flags");
         simple_set(spec.flags.split(' '), reply);
         reply.bulk(b"begin_search");
-        reply.map(2);
-        pair("type", "index", reply);
-        reply.bulk(b"spec");
-        reply.map(1);
-        reply.bulk(b"index");
-        reply.integer(spec.index.into());
+        match spec.begin {
+            KeysBegin::Index(index) => typed("index", &[("index", index.into())], reply),
+            KeysBegin::Keyword { word, start_from } => {
+                typed_header("keyword", 2, reply);
+                pair("keyword", word, reply);
+                number("startfrom", start_from.into(), reply);
+            }
+            KeysBegin::Unknown => typed("unknown", &[], reply),
+        }
         reply.bulk(b"find_keys");
-        reply.map(2);
-        pair("type", "range", reply);
-        reply.bulk(b"spec");
-        reply.map(3);
-        reply.bulk(b"lastkey");
-        reply.integer(spec.last.into());
-        reply.bulk(b"keystep");
-        reply.integer(spec.step.into());
-        reply.bulk(b"limit");
-        reply.integer(0);
+        match spec.extent {
+            KeysExtent::Range { last, step, limit } => typed(
+                "range",
+                &[
+                    ("lastkey", last.into()),
+                    ("keystep", step.into()),
+                    ("limit", limit.into()),
+                ],
+                reply,
+            ),
+            KeysExtent::Counted => typed(
+                "keynum",
+                &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)],
+                reply,
+            ),
+            KeysExtent::Unknown => typed("unknown", &[], reply),
+        }
     }
+}
+
+/// One half of a key specification: its type and the numbers that belong to it.
+fn typed(name: &str, numbers: &[(&str, i64)], reply: &mut Reply) {
+    typed_header(name, numbers.len(), reply);
+    for (name, value) in numbers {
+        number(name, *value, reply);
+    }
+}
+
+fn typed_header(name: &str, fields: usize, reply: &mut Reply) {
+    reply.map(2);
+    pair("type", name, reply);
+    reply.bulk(b"spec");
+    reply.map(fields);
+}
+
+fn number(name: &str, value: i64, reply: &mut Reply) {
+    reply.bulk(name.as_bytes());
+    reply.integer(value);
 }
 
 /// The reply to COMMAND DOCS; what does not exist is left out.
@@ -206,17 +237,27 @@ fn docs(names: Args<'_>, reply: &mut Reply) {
 fn doc(named: Named, reply: &mut Reply) {
     let row = named.row;
     let (shown, has_subcommands) = (arguments::parse(row), !row.subcommands.is_empty());
-    let texts = [
-        ("summary", row.summary),
-        ("since", row.since),
-        ("group", group_name(row.group)),
-        ("complexity", row.complexity),
-    ];
-    let texts = texts.iter().filter(|(_, text)| !text.is_empty());
-    reply
-        .map(texts.clone().count() + usize::from(!shown.is_empty()) + usize::from(has_subcommands));
+    let mut texts = vec![("summary", row.summary), ("since", row.since)];
+    texts.push(("group", group_name(row.group)));
+    if !row.complexity.is_empty() {
+        texts.push(("complexity", row.complexity));
+    }
+    let mut doc_flags = Vec::new();
+    if let Some((since, replaced_by)) = row.deprecated {
+        doc_flags.push("deprecated");
+        texts.extend([("deprecated_since", since), ("replaced_by", replaced_by)]);
+    }
+    if row.internal {
+        doc_flags.push("syscmd");
+    }
+    let parts = [!doc_flags.is_empty(), !shown.is_empty(), has_subcommands];
+    reply.map(texts.len() + parts.iter().filter(|part| **part).count());
     for (name, text) in texts {
         pair(name, text, reply);
+    }
+    if !doc_flags.is_empty() {
+        reply.bulk(b"doc_flags");
+        simple_set(doc_flags.into_iter(), reply);
     }
     if !shown.is_empty() {
         reply.bulk(b"arguments");
@@ -328,32 +369,22 @@ fn keys(words: Args<'_>, with_flags: bool, reply: &mut Reply) {
     let Some(Named { row, .. }) = Named::called_by(words) else {
         return reply.error("ERR Invalid command specified");
     };
-    if row.key_specs.is_empty() {
+    if !row.has_keys() {
         return reply.error("ERR The command has no key arguments");
     }
     if !row.allows_words(words.len()) {
         return reply.error("ERR Invalid number of arguments specified for command");
     }
-    let mut found = Vec::new();
-    for spec in row.key_specs {
-        let (first, last) = (i64::from(spec.index), i64::from(spec.last));
-        let last = if last < 0 {
-            words.len() as i64 + last
-        } else {
-            first + last
-        };
-        let range = (first..=last).step_by(usize::from(spec.step.max(1)));
-        found.extend(range.filter_map(|at| Some((words.get(at as usize)?, spec.flags))));
-    }
+    let found = row.keys_in(words).unwrap_or_default();
     if found.is_empty() {
         return reply.error("ERR Invalid arguments specified for command");
     }
     reply.array(found.len());
-    for (key, flags) in found {
+    for (at, flags) in found {
         if with_flags {
             reply.array(2);
         }
-        reply.bulk(key);
+        reply.bulk(&words[at]);
         if with_flags {
             simple_set(flags.split(' '), reply);
         }

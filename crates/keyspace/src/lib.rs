@@ -22,6 +22,7 @@ pub use call::{Call, Effects, EventClass, Origin, Propagated};
 pub use object::{FrozenObject, Object, OwnedValue, encoding_name};
 pub use store::{Database, Keyspace, Settings};
 pub use table::{
-    ACL_CATEGORIES, COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, KeySpec, Resolved,
-    ServerCommand, arity_error, lookup, lookup_subcommand, resolve, unknown_command_error,
+    ACL_CATEGORIES, COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, KeySpec, KeysBegin,
+    KeysExtent, Resolved, ServerCommand, arity_error, lookup, lookup_subcommand, resolve,
+    unknown_command_error,
 };

@@ -4,12 +4,15 @@ use crate::Call;
 
 mod connection;
 mod find;
+mod key_specs;
 mod keys;
 mod server;
 mod strings;
 mod transactions;
 
 pub use find::{Resolved, arity_error, lookup, lookup_subcommand, resolve, unknown_command_error};
+pub use key_specs::{KeySpec, KeysBegin, KeysExtent};
+use key_specs::{counted_keys, key_spec, keys_behind, unknown_keys};
 
 /// What implements a command.
 #[derive(Clone, Copy)]
@@ -180,20 +183,6 @@ impl KeyRange {
     }
 }
 
-/// Some keys of a command and how it uses them, as COMMAND INFO tells them: from `index` on every `step`th, up
-/// to `last` behind it (negative: from the end of the words).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeySpec {
-    /// The index of the first key.
-    pub index: u8,
-    /// The index of the last key, relative to `index`; -1 is the last word.
-    pub last: i8,
-    /// The distance from one key to the next.
-    pub step: u8,
-    /// What happens to the keys: one of `RO RW OW RM`, then some of `access update insert delete`.
-    pub flags: &'static str,
-}
-
 /// What documentation files a command under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is Redis's group of the same name")]
@@ -238,6 +227,10 @@ pub struct Command {
     pub group: Group,
     /// The version of Redis that introduced it.
     pub since: &'static str,
+    /// If it is deprecated: the version that did so, and what takes its place.
+    pub deprecated: Option<(&'static str, &'static str)>,
+    /// Whether it serves Redis itself rather than its users.
+    pub internal: bool,
     /// Its cost, in the usual notation.
     pub complexity: &'static str,
     /// What it does, in one sentence of our own.
@@ -261,6 +254,8 @@ const ROW: Command = Command {
     tips: "",
     group: Group::Generic,
     since: "1.0.0",
+    deprecated: None,
+    internal: false,
     complexity: "O(1)",
     summary: "",
     arguments: "",
@@ -270,15 +265,6 @@ const ROW: Command = Command {
 
 const fn key_range(first: i8, last: i8, step: i8) -> KeyRange {
     KeyRange { first, last, step }
-}
-
-const fn key_spec(index: u8, last: i8, step: u8, flags: &'static str) -> KeySpec {
-    KeySpec {
-        index,
-        last,
-        step,
-        flags,
-    }
 }
 
 /// All access-control categories, in the order that COMMAND INFO shows them.
