@@ -14,3 +14,32 @@ mod ranked_tree;
 mod set;
 mod sorted_set;
 mod stream;
+
+/// Bytes are not the packed form they were taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("malformed packed value")
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Makes room for `more` bytes, with spare room only up to the next size that allocators hand out anyway: a power
+/// of two and its quarters.
+fn reserve_snugly(bytes: &mut Vec<u8>, more: usize) {
+    let needed = bytes.len() + more;
+    if needed > bytes.capacity() {
+        let step = (needed.next_power_of_two() / 8).max(16);
+        bytes.reserve_exact(needed.next_multiple_of(step) - bytes.len());
+    }
+}
+
+/// Gives memory back when less than half of it is used.
+fn shrink_if_sparse(bytes: &mut Vec<u8>) {
+    if bytes.len() < bytes.capacity() / 2 {
+        bytes.shrink_to(bytes.len().next_multiple_of(16));
+    }
+}
