@@ -23,6 +23,10 @@ impl Object for Never {
     fn freeze(&self) {
         match *self {}
     }
+
+    fn memory_bytes(&self) -> usize {
+        match *self {}
+    }
 }
 
 #[cfg(not(target_env = "msvc"))]

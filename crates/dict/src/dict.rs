@@ -53,7 +53,7 @@ impl<O: Object> Dict<O> {
     pub fn expiry_sum_ms(&self) -> u128 {
         self.table.expiry_sum_ms
     }
-    /// Bytes allocated by the table and its entries, objects' own memory left out. The same on every target.
+    /// Bytes allocated by the table, its entries and their objects. The same on every target.
     pub fn memory_bytes(&self) -> usize {
         self.table.memory_bytes()
     }

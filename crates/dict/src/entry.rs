@@ -17,7 +17,7 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr;
 
-use crate::{Tag, Value, ValueRef};
+use crate::{Object, Tag, Value, ValueRef};
 
 const TAG_BITS: u32 = 28;
 const TAG_MASK: u32 = (1 << TAG_BITS) - 1;
@@ -309,6 +309,21 @@ impl Entry {
                 }
                 Kind::Object => ValueRef::Object(&*place.cast::<*mut O>().read_unaligned()),
             }
+        }
+    }
+
+    /// Bytes of the entry and of what its object says it takes.
+    ///
+    /// # Safety
+    /// The entry is live, its object is an `O`, and it is not being changed.
+    pub(crate) unsafe fn memory_bytes<O: Object>(self) -> usize {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let object = match self.value::<O>() {
+                ValueRef::Object(object) => object.memory_bytes(),
+                ValueRef::Integer(_) | ValueRef::Bytes(_) => 0,
+            };
+            self.shape().size() + object
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 
 use crate::entry::Entry;
 use crate::segment::Slot;
@@ -74,6 +75,46 @@ impl<O: fmt::Debug> fmt::Debug for EntryRef<'_, O> {
     }
 }
 
+/// An object that is being changed. When it is let go, the table learns how much memory it takes now.
+pub struct ObjectMut<'a, O: Object> {
+    table: &'a mut Table<O>,
+    object: &'a mut O,
+    counted_bytes: usize,
+}
+
+impl<'a, O: Object> ObjectMut<'a, O> {
+    /// Objects live in allocations of their own, so that one may be borrowed beside its table.
+    fn new(table: &'a mut Table<O>, object: &'a mut O) -> Self {
+        let counted_bytes = object.memory_bytes();
+        Self {
+            table,
+            object,
+            counted_bytes,
+        }
+    }
+}
+
+impl<O: Object> Deref for ObjectMut<'_, O> {
+    type Target = O;
+
+    fn deref(&self) -> &O {
+        self.object
+    }
+}
+
+impl<O: Object> DerefMut for ObjectMut<'_, O> {
+    fn deref_mut(&mut self) -> &mut O {
+        self.object
+    }
+}
+
+impl<O: Object> Drop for ObjectMut<'_, O> {
+    fn drop(&mut self) {
+        self.table
+            .object_resized(self.counted_bytes, self.object.memory_bytes());
+    }
+}
+
 /// An entry that may be changed. To hold one is proof that a running snapshot has taken what it needs.
 pub struct EntryMut<'a, O: Object> {
     table: &'a mut Table<O>,
@@ -110,9 +151,18 @@ impl<'a, O: Object> EntryMut<'a, O> {
         self.shared().value()
     }
     /// The object, to change in place; `None` if the value is not one.
-    pub fn object_mut(&mut self) -> Option<&mut O> {
+    pub fn object_mut(&mut self) -> Option<ObjectMut<'_, O>> {
+        let entry = self.entry();
         // SAFETY: the entry is live, and this `EntryMut` is exclusively borrowed.
-        unsafe { self.entry().object_mut() }
+        let object = unsafe { entry.object_mut::<O>() }?;
+        Some(ObjectMut::new(self.table, object))
+    }
+    /// As [`EntryMut::object_mut`], for as long as the table is borrowed.
+    pub fn into_object_mut(self) -> Option<ObjectMut<'a, O>> {
+        let entry = self.entry();
+        // SAFETY: the entry is live, and this `EntryMut`, which is given up, was the only way to it.
+        let object = unsafe { entry.object_mut::<O>() }?;
+        Some(ObjectMut::new(self.table, object))
     }
     /// The bytes, to change in place; `None` if the value is not [`ValueRef::Bytes`].
     pub fn bytes_mut(&mut self) -> Option<&mut [u8]> {

@@ -80,7 +80,7 @@ mod tests;
 
 pub use chunk::{Chunk, Record};
 pub use dict::Dict;
-pub use entry_ref::{EntryMut, EntryRef};
+pub use entry_ref::{EntryMut, EntryRef, ObjectMut};
 
 /// A value too large or too structured to live inside the entry.
 pub trait Object {
@@ -89,6 +89,9 @@ pub trait Object {
 
     /// The value as it is now.
     fn freeze(&self) -> Self::Frozen;
+
+    /// Bytes it takes on the heap, itself included: in constant time, and the same on every target.
+    fn memory_bytes(&self) -> usize;
 }
 
 /// A value to store.

@@ -6,6 +6,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use crate::Object;
 use crate::entry::Entry;
 use crate::hasher::Hasher;
 use crate::place::Place;
@@ -21,7 +22,7 @@ const MAX_DEPTH: u32 = 48;
 const SLOTS_AHEAD: usize = 12;
 
 /// Segments, and a directory that finds them by the top bits of a hash.
-pub(crate) struct Table<O> {
+pub(crate) struct Table<O: Object> {
     /// A power of two of handles, or none. A segment of less depth than the directory stands in a run of them.
     directory: Vec<Segment>,
     /// 63 less the directory's depth.
@@ -30,17 +31,17 @@ pub(crate) struct Table<O> {
     pub(crate) len: usize,
     pub(crate) expiring: usize,
     pub(crate) expiry_sum_ms: u128,
-    /// Bytes of segments, overflow buckets and entries.
+    /// Bytes of segments, overflow buckets, entries and what their objects say they take.
     bytes: usize,
     _objects: PhantomData<O>,
 }
 
 // SAFETY: the table owns all it points to, so it may go where its objects may.
-unsafe impl<O: Send> Send for Table<O> {}
+unsafe impl<O: Object + Send> Send for Table<O> {}
 // SAFETY: a shared table only gives out shared references to objects.
-unsafe impl<O: Sync> Sync for Table<O> {}
+unsafe impl<O: Object + Sync> Sync for Table<O> {}
 
-impl<O> Table<O> {
+impl<O: Object> Table<O> {
     pub(crate) fn new() -> Self {
         Self::with_max_buckets(MAX_BUCKETS)
     }
@@ -66,6 +67,11 @@ impl<O> Table<O> {
 
     pub(crate) fn memory_bytes(&self) -> usize {
         self.bytes + self.directory.len() * size_of::<Segment>()
+    }
+
+    /// An object that was counted with `before` bytes has become one of `after`.
+    pub(crate) fn object_resized(&mut self, before: usize, after: usize) {
+        self.bytes = self.bytes + after - before;
     }
 
     fn depth(&self) -> u32 {
@@ -249,7 +255,7 @@ impl<O> Table<O> {
     unsafe fn count_in(&mut self, segment: Segment, entry: Entry) {
         // SAFETY: the caller's promise.
         unsafe {
-            self.bytes += entry.shape().size();
+            self.bytes += entry.memory_bytes::<O>();
             if let Some(expires_at_ms) = entry.expires_at_ms() {
                 self.expiring += 1;
                 self.expiry_sum_ms += u128::from(expires_at_ms);
@@ -263,7 +269,7 @@ impl<O> Table<O> {
     unsafe fn count_out(&mut self, segment: Segment, entry: Entry) {
         // SAFETY: the caller's promise.
         unsafe {
-            self.bytes -= entry.shape().size();
+            self.bytes -= entry.memory_bytes::<O>();
             if let Some(expires_at_ms) = entry.expires_at_ms() {
                 self.expiring -= 1;
                 self.expiry_sum_ms -= u128::from(expires_at_ms);
@@ -522,7 +528,7 @@ impl<O> Table<O> {
         unsafe {
             for slot in place.segment.chains().flat_map(|chain| chain.slots()) {
                 let entry = Entry::from_raw((*slot).pointer());
-                self.bytes -= entry.shape().size();
+                self.bytes -= entry.memory_bytes::<O>();
                 drop(entry.into_object::<O>());
             }
             self.free_segment(place.segment);
@@ -585,7 +591,7 @@ fn below(word: u64, bound: u64) -> u64 {
     ((u128::from(word) * u128::from(bound)) >> 64) as u64
 }
 
-impl<O> Drop for Table<O> {
+impl<O: Object> Drop for Table<O> {
     fn drop(&mut self) {
         for index in 0..self.directory.len() {
             // Freeing a segment clears all its handles.

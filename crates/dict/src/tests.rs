@@ -21,6 +21,10 @@ impl Object for Text {
     fn freeze(&self) -> String {
         self.text.clone()
     }
+
+    fn memory_bytes(&self) -> usize {
+        self.text.len()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -259,7 +263,7 @@ impl Case {
                 (bytes, _) => assert!(bytes.is_none()),
             },
             _ => match (entry.object_mut(), &mut row.0) {
-                (Some(text), Plain::Text(expected)) => {
+                (Some(mut text), Plain::Text(expected)) => {
                     text.text.push('+');
                     expected.push('+');
                 }
