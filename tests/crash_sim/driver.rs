@@ -38,6 +38,7 @@ pub(crate) fn data_of(keyspace: &Keyspace) -> Data {
                 ValueRef::Integer(number) => number.to_string().into_bytes(),
                 ValueRef::Bytes(bytes) => bytes.to_vec(),
                 ValueRef::Object(Object::Text(text)) => text.to_vec(),
+                ValueRef::Object(_) => unreachable!("the scripts work on strings"),
             };
             data.insert((db, entry.key().to_vec()), (value, entry.expires_at_ms()));
         }

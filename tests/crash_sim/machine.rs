@@ -200,7 +200,7 @@ pub(crate) enum News {
     Done(JobId, JobOutcome, Option<(JobKind, usize)>),
 }
 
-pub(crate) type SnapshotChunk = lastsave_dict::Chunk<lastsave_keyspace::FrozenObject>;
+pub(crate) type SnapshotChunk = lastsave_dict::Chunk<lastsave_keyspace::Object>;
 
 /// The tape and the jobs. As a [`Vfs`] it lets jobs go on between the engine's own operations.
 pub(crate) struct Machine {

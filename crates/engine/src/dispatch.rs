@@ -2,7 +2,7 @@
 //! on its way to the append-only file.
 
 use lastsave_keyspace::{
-    Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, resolve,
+    Blocking, Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, resolve,
 };
 use lastsave_resp::{Args, Limits};
 use lastsave_vfs::Vfs;
@@ -227,6 +227,7 @@ impl Engine {
                     db: client.db,
                     now_us: self.now_us,
                     origin: Origin::Client,
+                    blocking: Blocking::No,
                     reply: &mut client.reply,
                     effects: &mut self.effects,
                 });

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use lastsave_dict::Chunk;
-use lastsave_keyspace::{Effects, FrozenObject, Keyspace, Propagated};
+use lastsave_keyspace::{Effects, Keyspace, Object, Propagated};
 use lastsave_vfs::Vfs;
 
 use crate::ahead::Ahead;
@@ -219,7 +219,7 @@ impl Engine {
         now_us: u64,
         job: JobId,
         parts: usize,
-        chunks: Vec<Chunk<FrozenObject>>,
+        chunks: Vec<Chunk<Object>>,
     ) {
         self.now_us = now_us;
         if let Some(snapshot) = &mut self.snapshot

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lastsave_aof::SyncTicket;
 use lastsave_dict::{Chunk, Record, ValueRef};
-use lastsave_keyspace::FrozenObject;
+use lastsave_keyspace::Object;
 use lastsave_rdb::{Aux, Encoder, EncoderOptions};
 use lastsave_resp::{ArgsBuf, append_request};
 use lastsave_vfs::{Error, FileId, OpenMode, Result, SyncKind, Vfs};
@@ -58,7 +58,7 @@ pub enum SnapshotPart {
     /// How many keys, and how many of them expiring, each database that has keys holds: `(db, keys, expiring)`.
     Databases(Vec<(usize, u64, u64)>),
     /// Records of one database.
-    Records(usize, Chunk<FrozenObject>),
+    Records(usize, Chunk<Object>),
     /// There is no more.
     End,
 }
@@ -207,7 +207,7 @@ impl SnapshotWriter {
     ///
     /// # Panics
     /// If a part follows [`SnapshotPart::End`].
-    pub fn feed(&mut self, part: SnapshotPart) -> Option<Chunk<FrozenObject>> {
+    pub fn feed(&mut self, part: SnapshotPart) -> Option<Chunk<Object>> {
         assert!(!self.ended, "a snapshot goes on behind its end");
         match part {
             SnapshotPart::Databases(databases) => {
@@ -366,7 +366,7 @@ fn encode_as_commands(
     selected: &mut Option<usize>,
     words: &mut ArgsBuf,
     db: usize,
-    record: &Record<'_, FrozenObject>,
+    record: &Record<'_, Object>,
 ) {
     let mut command = |list: &[&[u8]]| {
         words.clear();
@@ -388,7 +388,8 @@ fn encode_as_commands(
             ]);
         }
         ValueRef::Bytes(bytes) => command(&[b"SET", record.key, bytes]),
-        ValueRef::Object(FrozenObject::Text(text)) => command(&[b"SET", record.key, text]),
+        ValueRef::Object(Object::Text(text)) => command(&[b"SET", record.key, text]),
+        ValueRef::Object(_) => todo!("collections"),
     }
     if let Some(at_ms) = record.expires_at_ms {
         command(&[

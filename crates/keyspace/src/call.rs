@@ -1,9 +1,18 @@
 //! One call of a command: what it is given, and what it leaves behind.
 
-use lastsave_dict::{EntryMut, EntryRef};
+use lastsave_dict::{EntryMut, EntryRef, Tag, Value, ValueRef};
 use lastsave_resp::{Args, ArgsBuf, Reply};
 
+use crate::object::{Collection, Edit};
 use crate::{Keyspace, Object, tag};
+
+/// The answer where a value is of another type than the command works on.
+pub(crate) const WRONG_TYPE: &str =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
+
+/// An error has been answered, and nothing is left to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered;
 
 /// Who is asking: it decides whether expired keys are removed and what may be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +21,55 @@ pub enum Origin {
     Client,
     /// The loader replaying an append-only file: nothing expires, everything is obeyed.
     Replay,
+}
+
+/// Whether a command that finds nothing may wait for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocking {
+    /// In a transaction or a replay: it answers at once, as if its time had run out.
+    No,
+    /// It may: see [`Effects::block`].
+    Yes,
+    /// It has been waiting, and one of its keys became ready: it may go on waiting, and a key of another type is no
+    /// error now.
+    Again,
+}
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockedOn {
+    /// Elements of a list.
+    List,
+    /// Members of a sorted set.
+    SortedSet,
+    /// Entries of a stream.
+    Stream,
+}
+
+/// The answer to a command whose time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimedOut {
+    /// A missing value.
+    Null,
+    /// A missing array.
+    NullArray,
+}
+
+/// How a client is to wait whose command found nothing.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The keys of the call's database that may bring what it waits for, the preferred one first.
+    pub keys: Vec<Vec<u8>>,
+    /// What it waits for.
+    pub kind: BlockedOn,
+    /// When it stops waiting, in microseconds since the epoch; `None`: never.
+    pub deadline_us: Option<u64>,
+    /// The answer then.
+    pub on_timeout: TimedOut,
+    /// It is tried again too when one of the keys is deleted: XREADGROUP then answers with an error.
+    pub also_when_deleted: bool,
+    /// What is tried again, if not the request as it was sent: XREAD makes `$` concrete.
+    pub request: Option<ArgsBuf>,
 }
 
 /// What a command is called with.
@@ -26,6 +84,8 @@ pub struct Call<'a> {
     pub now_us: u64,
     /// Who is asking.
     pub origin: Origin,
+    /// Whether it may wait.
+    pub blocking: Blocking,
     /// Where the answer goes.
     pub reply: &'a mut Reply,
     /// What is told to the rest of the server.
@@ -68,6 +128,26 @@ pub enum EventClass {
     KeyMiss,
 }
 
+impl EventClass {
+    /// Its place in [`Effects::notifying`].
+    pub const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+}
+
+/// Something that happened to a key, as keyspace notifications tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its class.
+    pub class: EventClass,
+    /// Its name: `set`, `lpush`, `expired`.
+    pub name: &'static str,
+    /// The database.
+    pub db: usize,
+    /// The key.
+    pub key: Vec<u8>,
+}
+
 /// What a call did. Reused from call to call: [`Effects::clear`] keeps the memory.
 #[derive(Debug, Default)]
 pub struct Effects {
@@ -86,6 +166,16 @@ pub struct Effects {
     pub touched: Vec<(usize, Vec<u8>)>,
     /// Databases emptied or swapped, for WATCH; every key of them counts as touched. Recorded always.
     pub touched_dbs: Vec<usize>,
+    /// What happened to keys, in order; only the classes of [`Effects::notifying`].
+    pub events: Vec<Event>,
+    /// The classes of events that somebody wants to hear of: a sum of [`EventClass::bit`]s.
+    pub notifying: u16,
+    /// Keys that may now have what a client waits for; recorded only while [`Effects::someone_blocks`].
+    pub ready: Vec<(usize, Vec<u8>)>,
+    /// Whether any client waits for a key.
+    pub someone_blocks: bool,
+    /// Set by a command that found nothing, has answered nothing and wants to wait.
+    pub block: Option<Block>,
     /// Set by FLUSHALL: what is saved must not bring the data back.
     pub flushed_all: bool,
     /// Whether any client watches any key, so that [`Effects::touched`] is worth recording.
@@ -99,7 +189,7 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Forgets everything but [`Effects::watching`].
+    /// Forgets everything but what the server asks for: `watching`, `notifying`, `someone_blocks`.
     pub fn clear(&mut self) {
         self.dirty = 0;
         self.ahead.clear();
@@ -107,10 +197,27 @@ impl Effects {
         self.suppressed = false;
         self.touched.clear();
         self.touched_dbs.clear();
+        self.events.clear();
+        self.ready.clear();
+        self.block = None;
         self.flushed_all = false;
         self.hits = 0;
         self.misses = 0;
         self.expired = 0;
+    }
+
+    /// Records an event if somebody wants to hear of its class.
+    #[inline]
+    pub(crate) fn notify(&mut self, class: EventClass, name: &'static str, db: usize, key: &[u8]) {
+        if self.notifying & class.bit() != 0 {
+            let key = key.to_vec();
+            self.events.push(Event {
+                class,
+                name,
+                db,
+                key,
+            });
+        }
     }
 
     /// Says that a key changed, or went away, without counting a change.
@@ -127,12 +234,31 @@ impl Call<'_> {
         self.now_us / 1000
     }
 
-    /// Says that `key` of database `db` was changed by an event of this class and name: WATCH hears of it, and
-    /// later keyspace notifications. Counts one change.
+    /// Says that `key` of database `db` was changed by an event of this class and name: WATCH and keyspace
+    /// notifications hear of it. Counts one change.
     pub fn modified(&mut self, class: EventClass, event: &'static str, db: usize, key: &[u8]) {
-        let _ = (class, event);
-        self.effects.dirty += 1;
+        self.changed(db, key, 1);
+        self.notify(class, event, db, key);
+    }
+
+    /// Says that `key` of database `db` was changed, `dirty` times; WATCH hears of it.
+    pub fn changed(&mut self, db: usize, key: &[u8], dirty: u64) {
+        self.effects.dirty += dirty;
         self.effects.touch(db, key);
+    }
+
+    /// Tells keyspace notifications of an event, and nobody else.
+    #[inline]
+    pub fn notify(&mut self, class: EventClass, event: &'static str, db: usize, key: &[u8]) {
+        self.effects.notify(class, event, db, key);
+    }
+
+    /// Says that a client may find in `key` what it waits for.
+    #[inline]
+    pub fn ready(&mut self, db: usize, key: &[u8]) {
+        if self.effects.someone_blocks {
+            self.effects.ready.push((db, key.to_vec()));
+        }
     }
 
     /// Has these words written to the append-only file in place of the call's own, behind those said before,
@@ -181,7 +307,7 @@ impl Call<'_> {
         let (result, tag) = match keys.get(key) {
             Some(entry) if expires && is_due(&entry, now_ms) => {
                 self.remove_expired(self.db, key);
-                self.effects.misses += 1;
+                self.miss(key);
                 return then(self.reply, None);
             }
             Some(entry) => {
@@ -190,7 +316,7 @@ impl Call<'_> {
                 (then(self.reply, Some(entry)), tag)
             }
             None => {
-                self.effects.misses += 1;
+                self.miss(key);
                 return then(self.reply, None);
             }
         };
@@ -203,6 +329,114 @@ impl Call<'_> {
             entry.set_tag(tag::accessed(tag, now_us));
         }
         result
+    }
+
+    fn miss(&mut self, key: &[u8]) {
+        self.effects.misses += 1;
+        self.notify(EventClass::KeyMiss, "keymiss", self.db, key);
+    }
+
+    /// The collection under `key`, to be read, and the reply beside it. Counts a hit or a miss and marks the entry as
+    /// used now. A value of another type is answered with an error.
+    pub(crate) fn view<T: Collection>(
+        &mut self,
+        key: &[u8],
+    ) -> Result<Option<(&T, &mut Reply)>, Answered> {
+        if !self.read(key, |_, entry| entry.is_some()) {
+            return Ok(None);
+        }
+        let entry = self.keyspace.databases[self.db].keys.get(key);
+        match entry.expect("it was just found").value() {
+            ValueRef::Object(object) if T::of(object).is_some() => {
+                Ok(T::of(object).map(|collection| (collection, &mut *self.reply)))
+            }
+            _ => {
+                self.reply.error(WRONG_TYPE);
+                Err(Answered)
+            }
+        }
+    }
+
+    /// The collection under `key`, to be changed. Counts no hit and no miss. A value of another type is answered
+    /// with an error.
+    pub(crate) fn edit<T: Collection>(
+        &mut self,
+        key: &[u8],
+    ) -> Result<Option<Edit<'_, T>>, Answered> {
+        self.remove_if_due(self.db, key);
+        let Some(entry) = self.keyspace.databases[self.db].keys.get_mut(key) else {
+            return Ok(None);
+        };
+        match entry.into_object_mut().and_then(Edit::new) {
+            Some(edit) => Ok(Some(edit)),
+            None => {
+                self.reply.error(WRONG_TYPE);
+                Err(Answered)
+            }
+        }
+    }
+
+    /// As [`Call::edit`], putting an empty collection there if there is no key: the caller fills it.
+    pub(crate) fn edit_or_new<T: Collection>(
+        &mut self,
+        key: &[u8],
+    ) -> Result<Edit<'_, T>, Answered> {
+        if !self.exists(self.db, key) {
+            self.put(self.db, key, T::default().into_object(), None);
+        }
+        Ok(self.edit(key)?.expect("it is there now"))
+    }
+
+    /// Puts a value under `key` of database `db` in place of whatever was there. Counts no change.
+    pub(crate) fn put(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        object: Object,
+        expires_at_ms: Option<u64>,
+    ) {
+        let tag = tag::fresh(self.now_us);
+        self.insert(db, key, Value::Object(object), expires_at_ms, tag);
+    }
+
+    /// As [`Call::put`], for a value in any form, with its tag.
+    #[inline]
+    pub(crate) fn insert(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        value: Value<'_, Object>,
+        expires_at_ms: Option<u64>,
+        tag: Tag,
+    ) {
+        let may_be_awaited = matches!(value, Value::Object(_));
+        let inserted = self.keyspace.databases[db]
+            .keys
+            .insert(key, value, expires_at_ms, tag);
+        if inserted.new {
+            self.notify(EventClass::New, "new", db, key);
+        }
+        if may_be_awaited {
+            self.ready(db, key);
+        }
+    }
+
+    /// Removes `key` of database `db`, without an event and without counting a change. Returns whether it was there.
+    pub(crate) fn remove(&mut self, db: usize, key: &[u8]) -> bool {
+        self.keyspace.databases[db].keys.remove(key).is_some()
+    }
+
+    /// Removes the collection under `key` if nothing is left in it, and tells of it. Returns whether it did.
+    pub(crate) fn remove_if_empty<T: Collection>(&mut self, key: &[u8]) -> bool {
+        let keys = &mut self.keyspace.databases[self.db].keys;
+        let empty = keys.get(key).is_some_and(|entry| {
+            matches!(entry.value(), ValueRef::Object(object) if T::of(object).is_some_and(T::is_empty))
+        });
+        if empty {
+            self.remove(self.db, key);
+            self.notify(EventClass::Generic, "del", self.db, key);
+        }
+        empty
     }
 
     /// The live entry of `key` in database `db`, to be changed. Counts no hit and no miss.
@@ -234,6 +468,7 @@ impl Call<'_> {
         self.keyspace.databases[db].keys.remove(key);
         self.effects.expired += 1;
         self.effects.touch(db, key);
+        self.notify(EventClass::Expired, "expired", db, key);
         let words = [deletion(self.keyspace.settings.lazy_expire), key];
         self.effects.ahead.push(Propagated {
             db,

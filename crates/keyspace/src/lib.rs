@@ -18,8 +18,10 @@ pub mod commands;
 pub mod glob;
 pub mod number;
 
-pub use call::{Call, Effects, EventClass, Origin, Propagated};
-pub use object::{FrozenObject, Object, OwnedValue, encoding_name};
+pub use call::{
+    Block, BlockedOn, Blocking, Call, Effects, Event, EventClass, Origin, Propagated, TimedOut,
+};
+pub use object::{Object, OwnedValue, Type, encoding_name};
 pub use store::{Database, Keyspace, Settings};
 pub use table::{
     ACL_CATEGORIES, COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, KeySpec, KeysBegin,

@@ -1,40 +1,192 @@
 //! Values: what does not live inside its table entry, and strings in every form.
 
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use lastsave_dict::{EntryRef, Tag, Value, ValueRef};
+use lastsave_dict::{EntryRef, ObjectMut, Tag, Value, ValueRef};
 
+use crate::values::{Hash, List, Set, SortedSet, Stream};
 use crate::{number, tag};
 
 /// A value behind a pointer. Short strings and integers live in the entry itself.
-#[derive(Debug)]
-pub enum Object {
-    /// A long string, shared with a snapshot that is still writing it: a change copies it only then.
-    Text(Arc<Vec<u8>>),
-}
-
-/// What a snapshot holds of an [`Object`].
+///
+/// A clone is cheap and shares what it can; a change afterwards copies only the parts that it touches. So a snapshot takes
+/// clones, and COPY too.
 #[derive(Clone, Debug)]
-pub enum FrozenObject {
-    /// The string as it was at the cut.
+pub enum Object {
+    /// A long string.
     Text(Arc<Vec<u8>>),
+    /// A list.
+    List(List),
+    /// A set.
+    Set(Set),
+    /// A hash.
+    Hash(Hash),
+    /// A sorted set.
+    SortedSet(SortedSet),
+    /// A stream.
+    Stream(Stream),
 }
 
-impl lastsave_dict::Object for Object {
-    type Frozen = FrozenObject;
+/// What a value is, as TYPE says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is Redis's type of the same name")]
+pub enum Type {
+    String,
+    List,
+    Set,
+    SortedSet,
+    Hash,
+    Stream,
+}
 
-    fn freeze(&self) -> FrozenObject {
+impl Type {
+    /// Its name: `zset` for a sorted set.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Text(text) => FrozenObject::Text(Arc::clone(text)),
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
+            Self::Hash => "hash",
+            Self::Stream => "stream",
+        }
+    }
+
+    /// The type of a value.
+    pub fn of(value: ValueRef<'_, Object>) -> Self {
+        match value {
+            ValueRef::Integer(_) | ValueRef::Bytes(_) => Self::String,
+            ValueRef::Object(object) => object.kind(),
         }
     }
 }
 
+impl Object {
+    /// Its type.
+    pub fn kind(&self) -> Type {
+        match self {
+            Self::Text(_) => Type::String,
+            Self::List(_) => Type::List,
+            Self::Set(_) => Type::Set,
+            Self::Hash(_) => Type::Hash,
+            Self::SortedSet(_) => Type::SortedSet,
+            Self::Stream(_) => Type::Stream,
+        }
+    }
+}
+
+/// Bytes of an [`Object`] itself on a 64-bit machine, where most people will compare.
+const OBJECT_BYTES: usize = 32;
+
+/// Bytes beside the text of a long string, likewise: counts, pointer, capacity and length.
+const TEXT_BYTES: usize = 40;
+
+impl lastsave_dict::Object for Object {
+    type Frozen = Self;
+
+    fn freeze(&self) -> Self {
+        self.clone()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        OBJECT_BYTES
+            + match self {
+                Self::Text(text) => TEXT_BYTES + text.len(),
+                Self::List(list) => list.memory_bytes(),
+                Self::Set(set) => set.memory_bytes(),
+                Self::Hash(hash) => hash.memory_bytes(),
+                Self::SortedSet(sorted_set) => sorted_set.memory_bytes(),
+                Self::Stream(stream) => stream.memory_bytes(),
+            }
+    }
+}
+
+/// A type of value with elements.
+pub(crate) trait Collection: Default {
+    /// The collection, if the object is of this type.
+    fn of(object: &Object) -> Option<&Self>;
+    /// The collection to be changed, if the object is of this type.
+    fn of_mut(object: &mut Object) -> Option<&mut Self>;
+    /// The collection as a value.
+    fn into_object(self) -> Object;
+    /// Whether there are no elements: Redis keeps no such value, streams excepted.
+    fn is_empty(&self) -> bool;
+}
+
+macro_rules! collection {
+    ($type:ident) => {
+        impl Collection for $type {
+            fn of(object: &Object) -> Option<&Self> {
+                match object {
+                    Object::$type(collection) => Some(collection),
+                    _ => None,
+                }
+            }
+
+            fn of_mut(object: &mut Object) -> Option<&mut Self> {
+                match object {
+                    Object::$type(collection) => Some(collection),
+                    _ => None,
+                }
+            }
+
+            fn into_object(self) -> Object {
+                Object::$type(self)
+            }
+
+            fn is_empty(&self) -> bool {
+                $type::is_empty(self)
+            }
+        }
+    };
+}
+
+collection!(List);
+collection!(Set);
+collection!(Hash);
+collection!(SortedSet);
+collection!(Stream);
+
+/// A collection in the table that is being changed; its memory is counted anew when it is let go.
+pub(crate) struct Edit<'a, T> {
+    object: ObjectMut<'a, Object>,
+    _type: PhantomData<T>,
+}
+
+impl<'a, T: Collection> Edit<'a, T> {
+    /// `None` if the object is of another type.
+    pub(crate) fn new(object: ObjectMut<'a, Object>) -> Option<Self> {
+        T::of(&object)?;
+        Some(Self {
+            object,
+            _type: PhantomData,
+        })
+    }
+}
+
+impl<T: Collection> Deref for Edit<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        T::of(&self.object).expect("the type was looked at")
+    }
+}
+
+impl<T: Collection> DerefMut for Edit<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        T::of_mut(&mut self.object).expect("the type was looked at")
+    }
+}
+
 /// A value on its way in, as a decoder yields it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum OwnedValue {
     /// A string.
     Text(Vec<u8>),
+    /// Anything else.
+    Object(Object),
 }
 
 /// The longest string that lives inside its entry, in bytes.
@@ -72,11 +224,13 @@ pub(crate) enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    pub(crate) fn of(value: ValueRef<'a, Object>) -> Self {
+    /// `None` if the value is no string.
+    pub(crate) fn of(value: ValueRef<'a, Object>) -> Option<Self> {
         match value {
-            ValueRef::Integer(number) => Self::Printed(itoa::Buffer::new(), number),
-            ValueRef::Bytes(bytes) => Self::Borrowed(bytes),
-            ValueRef::Object(Object::Text(text)) => Self::Borrowed(text),
+            ValueRef::Integer(number) => Some(Self::Printed(itoa::Buffer::new(), number)),
+            ValueRef::Bytes(bytes) => Some(Self::Borrowed(bytes)),
+            ValueRef::Object(Object::Text(text)) => Some(Self::Borrowed(text)),
+            ValueRef::Object(_) => None,
         }
     }
 
@@ -88,7 +242,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// The value of an entry, copied out of the table (a long string is shared until either side changes).
+/// The value of an entry, copied out of the table (an object shares what it can until either side changes).
 pub(crate) enum Stored {
     Integer(i64),
     Bytes(Vec<u8>),
@@ -100,7 +254,7 @@ impl Stored {
         match value {
             ValueRef::Integer(number) => Self::Integer(number),
             ValueRef::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
-            ValueRef::Object(Object::Text(text)) => Self::Object(Object::Text(Arc::clone(text))),
+            ValueRef::Object(object) => Self::Object(object.clone()),
         }
     }
 
@@ -126,5 +280,10 @@ fn encoding_of(value: ValueRef<'_, Object>, tag: Tag) -> &'static str {
         ValueRef::Integer(_) => "int",
         ValueRef::Bytes(bytes) if bytes.len() <= EMBSTR_LEN && !tag::is_raw(tag) => "embstr",
         ValueRef::Bytes(_) | ValueRef::Object(Object::Text(_)) => "raw",
+        ValueRef::Object(Object::List(list)) => list.encoding_name(),
+        ValueRef::Object(Object::Set(set)) => set.encoding_name(),
+        ValueRef::Object(Object::Hash(hash)) => hash.encoding_name(),
+        ValueRef::Object(Object::SortedSet(sorted_set)) => sorted_set.encoding_name(),
+        ValueRef::Object(Object::Stream(stream)) => stream.encoding_name(),
     }
 }

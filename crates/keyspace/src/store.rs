@@ -6,10 +6,10 @@ use lastsave_dict::{Chunk, Cursor, Dict, Tag, Value};
 
 use crate::call::is_due;
 use crate::object::{INLINE_LEN, Text, text_value};
-use crate::{FrozenObject, Object, OwnedValue, tag};
+use crate::{Object, OwnedValue, tag};
 
 /// What of the configuration the keyspace itself obeys; the engine keeps it up to date.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `proto-max-bulk-len`: the longest string that a command may build, in bytes.
     pub max_string_len: usize,
@@ -20,6 +20,28 @@ pub struct Settings {
     /// Whether the cycle removes expired keys: `DEBUG SET-ACTIVE-EXPIRE`. Those that a command meets are
     /// removed anyway.
     pub active_expire: bool,
+    /// `list-max-listpack-size`: elements in a node of a list, or, negative, -1 to -5 for 4 to 64 KiB.
+    pub list_max_listpack_size: i32,
+    /// `list-compress-depth`: nodes at either end of a list that a snapshot does not find compressed; 0: none is.
+    pub list_compress_depth: i32,
+    /// `DEBUG QUICKLIST-PACKED-THRESHOLD`: a longer element of a list has a node of its own, in bytes.
+    pub list_packed_threshold: u64,
+    /// `hash-max-listpack-entries`: fields of a small hash.
+    pub hash_max_listpack_entries: u64,
+    /// `hash-max-listpack-value`: bytes of a field or value of a small hash.
+    pub hash_max_listpack_value: u64,
+    /// `set-max-intset-entries`: members of a small set of integers.
+    pub set_max_intset_entries: u64,
+    /// `zset-max-listpack-entries`: members of a small sorted set.
+    pub zset_max_listpack_entries: u64,
+    /// `zset-max-listpack-value`: bytes of a member of a small sorted set.
+    pub zset_max_listpack_value: u64,
+    /// `hll-sparse-max-bytes`: bytes of a sparse HyperLogLog.
+    pub hll_sparse_max_bytes: u64,
+    /// `stream-node-max-bytes`: bytes of a node of a stream; 0: any.
+    pub stream_node_max_bytes: u64,
+    /// `stream-node-max-entries`: entries of a node of a stream; 0: any.
+    pub stream_node_max_entries: u64,
 }
 
 impl Default for Settings {
@@ -29,6 +51,17 @@ impl Default for Settings {
             lazy_expire: false,
             lazy_user_del: false,
             active_expire: true,
+            list_max_listpack_size: -2,
+            list_compress_depth: 0,
+            list_packed_threshold: 1 << 30,
+            hash_max_listpack_entries: 512,
+            hash_max_listpack_value: 64,
+            set_max_intset_entries: 512,
+            zset_max_listpack_entries: 128,
+            zset_max_listpack_value: 64,
+            hll_sparse_max_bytes: 3000,
+            stream_node_max_bytes: 4096,
+            stream_node_max_entries: 100,
         }
     }
 }
@@ -68,7 +101,7 @@ pub struct Keyspace {
     /// The database that the expiry cycle goes on with.
     expire_db: usize,
     /// A chunk that the last slice of a snapshot took and had no record for.
-    spare_chunk: Option<Chunk<FrozenObject>>,
+    spare_chunk: Option<Chunk<Object>>,
 }
 
 impl Keyspace {
@@ -125,13 +158,16 @@ impl Keyspace {
         value: OwnedValue,
         expires_at_ms: Option<u64>,
     ) -> bool {
-        let OwnedValue::Text(text) = value;
         let bytes;
-        let value = if text.len() > INLINE_LEN {
-            Value::Object(Object::Text(Arc::new(text)))
-        } else {
-            bytes = text;
-            text_value(&bytes)
+        let value = match value {
+            OwnedValue::Object(object) => Value::Object(object),
+            OwnedValue::Text(text) if text.len() > INLINE_LEN => {
+                Value::Object(Object::Text(Arc::new(text)))
+            }
+            OwnedValue::Text(text) => {
+                bytes = text;
+                text_value(&bytes)
+            }
         };
         self.databases[db]
             .keys
@@ -219,8 +255,8 @@ impl Keyspace {
     pub fn snapshot_walk(
         &mut self,
         max_entries: usize,
-        new_chunk: &mut dyn FnMut() -> Chunk<FrozenObject>,
-        out: &mut Vec<(usize, Chunk<FrozenObject>)>,
+        new_chunk: &mut dyn FnMut() -> Chunk<Object>,
+        out: &mut Vec<(usize, Chunk<Object>)>,
     ) -> bool {
         let mut left = max_entries;
         let mut complete = true;
@@ -258,7 +294,7 @@ impl Keyspace {
     pub fn frozen_records(
         &self,
         max_entries: usize,
-    ) -> impl Iterator<Item = (usize, Chunk<FrozenObject>)> {
+    ) -> impl Iterator<Item = (usize, Chunk<Object>)> {
         self.databases
             .iter()
             .enumerate()
@@ -295,7 +331,9 @@ impl Keyspace {
                 record.extend_from_slice(&entry.expires_at_ms().unwrap_or(u64::MAX).to_le_bytes());
                 record.extend_from_slice(&(entry.key().len() as u64).to_le_bytes());
                 record.extend_from_slice(entry.key());
-                record.extend_from_slice(Text::of(entry.value()).as_bytes());
+                if let Some(mut text) = Text::of(entry.value()) {
+                    record.extend_from_slice(text.as_bytes());
+                }
                 sum = sum.wrapping_add(rapidhash::v3::rapidhash_v3(&record));
             }
         }

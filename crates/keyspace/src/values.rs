@@ -15,6 +15,12 @@ mod set;
 mod sorted_set;
 mod stream;
 
+pub use hash::Hash;
+pub use list::List;
+pub use set::Set;
+pub use sorted_set::SortedSet;
+pub use stream::Stream;
+
 /// Bytes are not the packed form they were taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;

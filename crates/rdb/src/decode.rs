@@ -15,7 +15,7 @@ const NEWEST_READABLE_VERSION: u32 = 12;
 const FIRST_CHECKSUMMED_VERSION: u32 = 5;
 
 /// One thing read from a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Item {
     /// An auxiliary field.
     Aux(Vec<u8>, Vec<u8>),

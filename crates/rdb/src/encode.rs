@@ -1,7 +1,7 @@
 //! Writing.
 
 use lastsave_dict::{Record, ValueRef};
-use lastsave_keyspace::FrozenObject;
+use lastsave_keyspace::Object;
 
 use crate::crc::Crc64;
 use crate::format::{encoding, opcode, value_type};
@@ -94,7 +94,7 @@ impl Encoder {
     }
 
     /// One key; SELECTDB before it if the database differs from the last one.
-    pub fn record(&mut self, db: usize, record: &Record<'_, FrozenObject>) {
+    pub fn record(&mut self, db: usize, record: &Record<'_, Object>) {
         if self.selected != Some(db) {
             self.select(db);
         }
@@ -140,7 +140,7 @@ impl Encoder {
 }
 
 /// The type byte and the encoded value of one key, as RDB and DUMP share them.
-pub fn encode_value(out: &mut Vec<u8>, value: ValueRef<'_, FrozenObject>, options: EncoderOptions) {
+pub fn encode_value(out: &mut Vec<u8>, value: ValueRef<'_, Object>, options: EncoderOptions) {
     let mut compressor = options.compression.then(Compressor::new);
     encode_value_with(out, value, compressor.as_mut());
 }
@@ -148,30 +148,28 @@ pub fn encode_value(out: &mut Vec<u8>, value: ValueRef<'_, FrozenObject>, option
 /// As [`encode_value`], with the memory of a compressor that lives on; without one, nothing is compressed.
 pub fn encode_value_with(
     out: &mut Vec<u8>,
-    value: ValueRef<'_, FrozenObject>,
+    value: ValueRef<'_, Object>,
     compressor: Option<&mut Compressor>,
 ) {
     out.push(type_of(value));
     put_value(out, value, compressor);
 }
 
-fn type_of(value: ValueRef<'_, FrozenObject>) -> u8 {
+fn type_of(value: ValueRef<'_, Object>) -> u8 {
     match value {
-        ValueRef::Integer(_) | ValueRef::Bytes(_) | ValueRef::Object(FrozenObject::Text(_)) => {
+        ValueRef::Integer(_) | ValueRef::Bytes(_) | ValueRef::Object(Object::Text(_)) => {
             value_type::STRING
         }
+        ValueRef::Object(_) => todo!("collections"),
     }
 }
 
-fn put_value(
-    out: &mut Vec<u8>,
-    value: ValueRef<'_, FrozenObject>,
-    compressor: Option<&mut Compressor>,
-) {
+fn put_value(out: &mut Vec<u8>, value: ValueRef<'_, Object>, compressor: Option<&mut Compressor>) {
     match value {
         ValueRef::Integer(number) => put_integer(out, number),
         ValueRef::Bytes(bytes) => put_string(out, bytes, compressor),
-        ValueRef::Object(FrozenObject::Text(text)) => put_string(out, text, compressor),
+        ValueRef::Object(Object::Text(text)) => put_string(out, text, compressor),
+        ValueRef::Object(_) => todo!("collections"),
     }
 }
 

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, TryIter, select, unbounded};
 use lastsave_dict::Chunk;
 use lastsave_engine::{Job, JobId, JobOutcome, SnapshotPart, SnapshotWriter, Step};
-use lastsave_keyspace::FrozenObject;
+use lastsave_keyspace::Object;
 use lastsave_vfs::{FileId, SyncKind, Vfs};
 use rustix::event::EventfdFlags;
 
@@ -18,7 +18,7 @@ use crate::disk::OpenFile;
 /// What a thread has to say.
 pub enum Report {
     /// A snapshot has taken in this many parts; these are their chunks, emptied.
-    Progress(JobId, usize, Vec<Chunk<FrozenObject>>),
+    Progress(JobId, usize, Vec<Chunk<Object>>),
     /// A job has ended.
     Done(JobId, JobOutcome),
 }

@@ -64,6 +64,8 @@ pub struct Config {
     pub maxmemory_bytes: u64,
     pub maxmemory_policy: String,
     pub proto_max_bulk_len: u64,
+    /// Limits of encodings, as the keyspace obeys them. What follows from other fields is filled in on the way there.
+    pub limits: lastsave_keyspace::Settings,
     pub client_query_buffer_limit: u64,
     pub requirepass: String,
     pub enable_debug_command: String,
@@ -126,6 +128,7 @@ impl Default for Config {
             maxmemory_bytes: 0,
             maxmemory_policy: "noeviction".into(),
             proto_max_bulk_len: 512 << 20,
+            limits: lastsave_keyspace::Settings::default(),
             client_query_buffer_limit: 1 << 30,
             requirepass: String::new(),
             enable_debug_command: "no".into(),

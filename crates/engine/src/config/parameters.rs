@@ -57,6 +57,18 @@ macro_rules! number {
     };
 }
 
+/// A limit that the keyspace obeys.
+macro_rules! limit {
+    ($field:ident) => {
+        Place::Field {
+            get: |config| config.limits.$field.to_string(),
+            set: |config, text| {
+                config.limits.$field = text.parse().expect("the limits of the kind fit the field");
+            },
+        }
+    };
+}
+
 /// A field of type `String`.
 macro_rules! text {
     ($field:ident) => {
@@ -456,25 +468,25 @@ parameters! {
         "How many keys are remembered for client side caching; 0 means no limit.";
 }
 "encodings" {
-    "hash-max-listpack-entries" | "hash-max-ziplist-entries" => whole(0, LONG), stored("512"), NONE,
+    "hash-max-listpack-entries" | "hash-max-ziplist-entries" => whole(0, LONG), limit!(hash_max_listpack_entries), NONE,
         "Fields up to which a hash is kept in the compact form.";
-    "hash-max-listpack-value" | "hash-max-ziplist-value" => memory(0, LONG), stored("64"), NONE,
+    "hash-max-listpack-value" | "hash-max-ziplist-value" => memory(0, LONG), limit!(hash_max_listpack_value), NONE,
         "Bytes of a field or value up to which it is.";
-    "list-max-listpack-size" | "list-max-ziplist-size" => whole(i32::MIN as i128, INT), stored("-2"), NONE,
+    "list-max-listpack-size" | "list-max-ziplist-size" => whole(i32::MIN as i128, INT), limit!(list_max_listpack_size), NONE,
         "Elements of a node of a list; negative: -1 to -5 mean 4 to 64 kilobytes.";
-    "list-compress-depth" => whole(0, INT), stored("0"), NONE,
+    "list-compress-depth" => whole(0, INT), limit!(list_compress_depth), NONE,
         "How many nodes at the ends of a list stay uncompressed; 0 compresses none.";
-    "set-max-intset-entries" => whole(0, LONG), stored("512"), NONE,
+    "set-max-intset-entries" => whole(0, LONG), limit!(set_max_intset_entries), NONE,
         "Members up to which a set of integers is kept in the compact form.";
-    "zset-max-listpack-entries" | "zset-max-ziplist-entries" => whole(0, LONG), stored("128"), NONE,
+    "zset-max-listpack-entries" | "zset-max-ziplist-entries" => whole(0, LONG), limit!(zset_max_listpack_entries), NONE,
         "Members up to which a sorted set is kept in the compact form.";
-    "zset-max-listpack-value" | "zset-max-ziplist-value" => memory(0, LONG), stored("64"), NONE,
+    "zset-max-listpack-value" | "zset-max-ziplist-value" => memory(0, LONG), limit!(zset_max_listpack_value), NONE,
         "Bytes of a member up to which it is.";
-    "hll-sparse-max-bytes" => memory(0, LONG), stored("3000"), NONE,
+    "hll-sparse-max-bytes" => memory(0, LONG), limit!(hll_sparse_max_bytes), NONE,
         "Bytes up to which a HyperLogLog is kept in the sparse form.";
-    "stream-node-max-bytes" => memory(0, LONG), stored("4096"), NONE,
+    "stream-node-max-bytes" => memory(0, LONG), limit!(stream_node_max_bytes), NONE,
         "Bytes of a node of a stream; 0 means no limit.";
-    "stream-node-max-entries" => whole(0, LONG), stored("100"), NONE,
+    "stream-node-max-entries" => whole(0, LONG), limit!(stream_node_max_entries), NONE,
         "Entries of a node of a stream; 0 means no limit.";
 }
 "replication" {

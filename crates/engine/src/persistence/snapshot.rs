@@ -1,7 +1,7 @@
 //! The walk over the data that feeds a background job, in slices, with a bounded number of parts under way.
 
 use lastsave_dict::Chunk;
-use lastsave_keyspace::FrozenObject;
+use lastsave_keyspace::Object;
 use lastsave_rdb::{Aux, EncoderOptions};
 use lastsave_vfs::{Error, Vfs};
 
@@ -35,11 +35,11 @@ pub(crate) struct Snapshot {
     withdrawal: Withdrawal,
     parts_under_way: usize,
     walked: bool,
-    pool: Vec<Chunk<FrozenObject>>,
+    pool: Vec<Chunk<Object>>,
 }
 
 impl Snapshot {
-    pub(crate) fn parts_done(&mut self, parts: usize, mut chunks: Vec<Chunk<FrozenObject>>) {
+    pub(crate) fn parts_done(&mut self, parts: usize, mut chunks: Vec<Chunk<Object>>) {
         self.parts_under_way -= parts;
         self.pool.append(&mut chunks);
     }

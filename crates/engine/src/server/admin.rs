@@ -164,9 +164,15 @@ impl Engine {
     /// Passes on what other parts keep of the configuration.
     pub(crate) fn obey_config(&mut self) {
         let settings = &mut self.keyspace.settings;
-        settings.max_string_len = self.config.proto_max_bulk_len as usize;
-        settings.lazy_expire = self.config.lazyfree_lazy_expire;
-        settings.lazy_user_del = self.config.lazyfree_lazy_user_del;
+        *settings = lastsave_keyspace::Settings {
+            max_string_len: self.config.proto_max_bulk_len as usize,
+            lazy_expire: self.config.lazyfree_lazy_expire,
+            lazy_user_del: self.config.lazyfree_lazy_user_del,
+            // DEBUG's, not the configuration's.
+            active_expire: settings.active_expire,
+            list_packed_threshold: settings.list_packed_threshold,
+            ..self.config.limits.clone()
+        };
     }
 
     /// Carries out a change of the configuration at run time; `Err` names the parameter that could not be.

@@ -45,8 +45,8 @@ pub(crate) fn type_of(call: &mut Call<'_>) {
 }
 
 /// The name of an entry's type, as TYPE says it.
-pub(super) fn type_name(_entry: &lastsave_dict::EntryRef<'_, crate::Object>) -> &'static str {
-    "string"
+pub(super) fn type_name(entry: &lastsave_dict::EntryRef<'_, crate::Object>) -> &'static str {
+    crate::Type::of(entry.value()).name()
 }
 
 pub(crate) fn randomkey(call: &mut Call<'_>) {
@@ -85,9 +85,7 @@ fn copy_of(call: &mut Call<'_>, key: &[u8]) -> Option<Copied> {
 fn put(call: &mut Call<'_>, db: usize, key: &[u8], copied: Copied) {
     let mut bytes = Vec::new();
     let value = copied.value.into_value(&mut bytes);
-    call.keyspace.databases[db]
-        .keys
-        .insert(key, value, copied.expires_at_ms, copied.tag);
+    call.insert(db, key, value, copied.expires_at_ms, copied.tag);
 }
 
 pub(crate) fn rename(call: &mut Call<'_>) {
@@ -117,6 +115,7 @@ fn rename_generic(call: &mut Call<'_>, overwrite: bool) -> Option<bool> {
     call.keyspace.databases[call.db].keys.remove(from);
     put(call, call.db, to, copied);
     call.effects.touch(call.db, from);
+    call.notify(EventClass::Generic, "rename_from", call.db, from);
     call.modified(EventClass::Generic, "rename_to", call.db, to);
     Some(true)
 }
@@ -139,6 +138,7 @@ pub(crate) fn move_to(call: &mut Call<'_>) {
     call.keyspace.databases[call.db].keys.remove(key);
     put(call, target, key, copied);
     call.effects.touch(call.db, key);
+    call.notify(EventClass::Generic, "move_from", call.db, key);
     call.modified(EventClass::Generic, "move_to", target, key);
     call.reply.integer(1);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lastsave_dict::Value;
 
 use super::strings::integer_in;
-use crate::call::EventClass;
+use crate::call::{Answered, EventClass, WRONG_TYPE};
 use crate::number::LongDouble;
 use crate::object::{Text, bytes_value, text_value};
 use crate::{Call, Object, Origin, tag};
@@ -49,12 +49,15 @@ fn increment(call: &mut Call<'_>, by: i64) {
     let now_us = call.now_us;
     let sum = match call.entry_mut(call.db, key) {
         None => {
-            let keys = &mut call.keyspace.databases[call.db].keys;
-            keys.insert(key, Value::Integer(by), None, tag::fresh(now_us));
+            let tag = tag::fresh(now_us);
+            call.insert(call.db, key, Value::Integer(by), None, tag);
             by
         }
         Some(mut entry) => {
-            let Some(number) = integer_in(&mut Text::of(entry.value())) else {
+            let Some(mut text) = Text::of(entry.value()) else {
+                return call.reply.error(WRONG_TYPE);
+            };
+            let Some(number) = integer_in(&mut text) else {
                 return call.reply.error(super::NOT_AN_INTEGER);
             };
             let Some(sum) = number.checked_add(by) else {
@@ -76,8 +79,9 @@ pub(crate) fn incrbyfloat(call: &mut Call<'_>) {
     let number = match call.entry_mut(call.db, key) {
         None => Some(LongDouble::from(0)),
         Some(entry) => match Text::of(entry.value()) {
-            Text::Printed(_, number) => Some(LongDouble::from(number)),
-            Text::Borrowed(bytes) => LongDouble::parse(bytes),
+            Some(Text::Printed(_, number)) => Some(LongDouble::from(number)),
+            Some(Text::Borrowed(bytes)) => LongDouble::parse(bytes),
+            None => return call.reply.error(WRONG_TYPE),
         },
     };
     let (Some(number), Some(by)) = (number, LongDouble::parse(&args[2])) else {
@@ -90,15 +94,13 @@ pub(crate) fn incrbyfloat(call: &mut Call<'_>) {
     };
     let sum = sum.to_string();
     let value = bytes_value(sum.as_bytes());
-    let keys = &mut call.keyspace.databases[call.db].keys;
-    match keys.get_mut(key) {
+    let tag = tag::fresh(now_us);
+    match call.keyspace.databases[call.db].keys.get_mut(key) {
         Some(mut entry) => {
             entry.set_value(value);
-            entry.set_tag(tag::fresh(now_us));
+            entry.set_tag(tag);
         }
-        None => {
-            keys.insert(key, value, None, tag::fresh(now_us));
-        }
+        None => call.insert(call.db, key, value, None, tag),
     }
     call.modified(EventClass::String, "incrbyfloat", call.db, key);
     call.reply.bulk(sum.as_bytes());
@@ -127,32 +129,42 @@ fn edit(call: &mut Call<'_>, key: &[u8], edit: impl FnOnce(&mut Vec<u8>)) -> usi
     let keys = &mut call.keyspace.databases[call.db].keys;
     let mut entry = keys.get_mut(key).expect("the caller has looked the key up");
     entry.set_tag(tag::fresh_raw(now_us));
-    if let Some(Object::Text(text)) = entry.object_mut() {
+    if let Some(mut object) = entry.object_mut()
+        && let Object::Text(text) = &mut *object
+    {
         let text = Arc::make_mut(text);
         edit(text);
         return text.len();
     }
-    let mut bytes = Text::of(entry.value()).as_bytes().to_vec();
+    let mut text = Text::of(entry.value()).expect("the caller has looked at the type");
+    let mut bytes = text.as_bytes().to_vec();
     edit(&mut bytes);
     entry.set_value(bytes_value(&bytes));
     bytes.len()
 }
 
-/// The length of the string under `key`, if it is there.
-fn len_of(call: &mut Call<'_>, key: &[u8]) -> Option<usize> {
-    let entry = call.entry_mut(call.db, key)?;
-    Some(Text::of(entry.value()).as_bytes().len())
+/// The length of the string under `key`, if it is there. A value of another type is answered with an error.
+fn len_of(call: &mut Call<'_>, key: &[u8]) -> Result<Option<usize>, Answered> {
+    let Some(entry) = call.entry_mut(call.db, key) else {
+        return Ok(None);
+    };
+    match Text::of(entry.value()) {
+        Some(mut text) => Ok(Some(text.as_bytes().len())),
+        None => {
+            call.reply.error(WRONG_TYPE);
+            Err(Answered)
+        }
+    }
 }
 
 pub(crate) fn append(call: &mut Call<'_>) {
     let args = call.args;
     let (key, suffix) = (&args[1], &args[2]);
-    let len = match len_of(call, key) {
+    let Ok(len) = len_of(call, key) else { return };
+    let len = match len {
         None => {
             let tag = tag::fresh(call.now_us);
-            call.keyspace.databases[call.db]
-                .keys
-                .insert(key, text_value(suffix), None, tag);
+            call.insert(call.db, key, text_value(suffix), None, tag);
             suffix.len()
         }
         Some(len) => {
@@ -175,7 +187,7 @@ pub(crate) fn setrange(call: &mut Call<'_>) {
     let Ok(offset) = u64::try_from(offset) else {
         return call.reply.error("ERR offset is out of range");
     };
-    let len = len_of(call, key);
+    let Ok(len) = len_of(call, key) else { return };
     if patch.is_empty() {
         return call.reply.integer(len.unwrap_or(0) as i64);
     }
@@ -196,9 +208,7 @@ pub(crate) fn setrange(call: &mut Call<'_>) {
         let mut text = Vec::new();
         overwrite(&mut text);
         let tag = tag::fresh_raw(call.now_us);
-        call.keyspace.databases[call.db]
-            .keys
-            .insert(key, bytes_value(&text), None, tag);
+        call.insert(call.db, key, bytes_value(&text), None, tag);
         text.len()
     };
     call.modified(EventClass::String, "setrange", call.db, key);

@@ -4,9 +4,9 @@ use lastsave_dict::EntryRef;
 use lastsave_resp::Reply;
 
 use super::SYNTAX_ERROR;
-use crate::call::EventClass;
+use crate::call::{EventClass, WRONG_TYPE};
 use crate::object::{Text, text_value};
-use crate::{Call, Object, Origin, arity_error, number, tag};
+use crate::{Call, Object, Origin, Type, arity_error, number, tag};
 
 /// What may make SET leave a key as it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -160,6 +160,9 @@ fn set_generic(
         _ => None,
     };
     if options.get {
+        if !is_string_or_missing(call, key) {
+            return;
+        }
         call.read(key, reply_string);
     }
     if let Some(condition) = options.condition
@@ -211,19 +214,30 @@ fn store(
     } else {
         expires_at_ms
     };
-    keys.insert(
-        key,
-        text_value(text),
-        expires_at_ms,
-        tag::fresh(call.now_us),
-    );
+    let tag = tag::fresh(call.now_us);
+    call.insert(call.db, key, text_value(text), expires_at_ms, tag);
 }
 
 fn reply_string(reply: &mut Reply, entry: Option<EntryRef<'_, Object>>) {
     match entry {
-        Some(entry) => reply.bulk(Text::of(entry.value()).as_bytes()),
         None => reply.null(),
+        Some(entry) => match Text::of(entry.value()) {
+            Some(mut text) => reply.bulk(text.as_bytes()),
+            None => reply.error(WRONG_TYPE),
+        },
     }
+}
+
+/// Whether `key` holds no other value than a string; answers with an error if it does.
+pub(super) fn is_string_or_missing(call: &mut Call<'_>, key: &[u8]) -> bool {
+    let db = call.db;
+    let other = call
+        .entry_mut(db, key)
+        .is_some_and(|entry| Type::of(entry.value()) != Type::String);
+    if other {
+        call.reply.error(WRONG_TYPE);
+    }
+    !other
 }
 
 pub(crate) fn set(call: &mut Call<'_>) {
@@ -289,10 +303,13 @@ pub(crate) fn getex(call: &mut Call<'_>) {
     let Some(options) = options(call, Optioned::GetEx, 2) else {
         return;
     };
+    if !is_string_or_missing(call, key) {
+        return;
+    }
     let mut value = Vec::new();
     let found = call.read(key, |_, entry| {
-        entry
-            .map(|entry| value.extend_from_slice(Text::of(entry.value()).as_bytes()))
+        let text = entry.and_then(|entry| Text::of(entry.value()));
+        text.map(|mut text| value.extend_from_slice(text.as_bytes()))
             .is_some()
     });
     if !found {
@@ -326,6 +343,9 @@ pub(crate) fn getex(call: &mut Call<'_>) {
 pub(crate) fn getdel(call: &mut Call<'_>) {
     let args = call.args;
     let key = &args[1];
+    if !is_string_or_missing(call, key) {
+        return;
+    }
     call.read(key, reply_string);
     if call.keyspace.databases[call.db].keys.remove(key).is_some() {
         call.modified(EventClass::Generic, "del", call.db, key);
@@ -336,6 +356,9 @@ pub(crate) fn getdel(call: &mut Call<'_>) {
 pub(crate) fn getset(call: &mut Call<'_>) {
     let args = call.args;
     let (key, value) = (&args[1], &args[2]);
+    if !is_string_or_missing(call, key) {
+        return;
+    }
     call.read(key, reply_string);
     store(call, key, value, None, false);
     call.modified(EventClass::String, "set", call.db, key);
@@ -346,7 +369,12 @@ pub(crate) fn mget(call: &mut Call<'_>) {
     let keys = call.args.skip(1);
     call.reply.array(keys.len());
     for key in keys.iter() {
-        call.read(key, reply_string);
+        call.read(key, |reply, entry| {
+            match entry.and_then(|entry| Text::of(entry.value())) {
+                Some(mut text) => reply.bulk(text.as_bytes()),
+                None => reply.null(),
+            }
+        });
     }
 }
 
@@ -391,8 +419,11 @@ pub(crate) fn msetnx(call: &mut Call<'_>) {
 pub(crate) fn strlen(call: &mut Call<'_>) {
     let args = call.args;
     call.read(&args[1], |reply, entry| {
-        let len = entry.map_or(0, |entry| Text::of(entry.value()).as_bytes().len());
-        reply.integer(len as i64);
+        match entry.map(|entry| Text::of(entry.value())) {
+            None => reply.integer(0),
+            Some(Some(mut text)) => reply.integer(text.as_bytes().len() as i64),
+            Some(None) => reply.error(WRONG_TYPE),
+        }
     });
 }
 
@@ -404,9 +435,12 @@ pub(crate) fn getrange(call: &mut Call<'_>) {
     let Some(end) = call.integer(&args[3]) else {
         return;
     };
-    call.read(&args[1], |reply, entry| match entry {
-        Some(entry) => reply.bulk(range_of(Text::of(entry.value()).as_bytes(), start, end)),
-        None => reply.bulk(b""),
+    call.read(&args[1], |reply, entry| {
+        match entry.map(|entry| Text::of(entry.value())) {
+            None => reply.bulk(b""),
+            Some(Some(mut text)) => reply.bulk(range_of(text.as_bytes(), start, end)),
+            Some(None) => reply.error(WRONG_TYPE),
+        }
     });
 }
 

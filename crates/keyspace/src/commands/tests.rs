@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use lastsave_resp::{ArgsBuf, Protocol, Reply, split_words};
 
-use crate::{Call, Effects, Handler, Keyspace, Origin, Propagated, resolve};
+use crate::{Blocking, Call, Effects, Handler, Keyspace, Origin, Propagated, resolve};
 
 const SCRIPTS: &[(&str, &str)] = &[
     ("counters", include_str!("../../testscripts/counters.txt")),
@@ -43,6 +43,7 @@ fn run(
                 db,
                 now_us,
                 origin,
+                blocking: Blocking::No,
                 reply: &mut reply,
                 effects,
             });

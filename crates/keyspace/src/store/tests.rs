@@ -25,20 +25,24 @@ fn content(keyspace: &Keyspace) -> Content {
     let mut content = Content::new();
     for (db, database) in keyspace.databases.iter().enumerate() {
         for entry in database.keys.iter() {
-            let value = Text::of(entry.value()).as_bytes().to_vec();
+            let value = Text::of(entry.value())
+                .expect("a string")
+                .as_bytes()
+                .to_vec();
             content.insert((db, entry.key().to_vec()), (value, entry.expires_at_ms()));
         }
     }
     content
 }
 
-fn add_records(content: &mut Content, chunks: &[(usize, Chunk<FrozenObject>)]) {
+fn add_records(content: &mut Content, chunks: &[(usize, Chunk<Object>)]) {
     for (db, chunk) in chunks {
         for record in chunk.records() {
             let value = match record.value {
                 lastsave_dict::ValueRef::Integer(number) => number.to_string().into_bytes(),
                 lastsave_dict::ValueRef::Bytes(bytes) => bytes.to_vec(),
-                lastsave_dict::ValueRef::Object(FrozenObject::Text(text)) => text.to_vec(),
+                lastsave_dict::ValueRef::Object(Object::Text(text)) => text.to_vec(),
+                lastsave_dict::ValueRef::Object(_) => unreachable!("these are strings"),
             };
             let known = content.insert((*db, record.key.to_vec()), (value, record.expires_at_ms));
             assert_eq!(known, None, "a key comes once");

@@ -3,13 +3,19 @@
 use std::io::Read;
 
 use lastsave_dict::{Record, Tag, ValueRef};
-use lastsave_keyspace::FrozenObject;
+use lastsave_keyspace::Object;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
 use crate::samples::{STRINGS_RDB, sample};
 use crate::{Aux, Encoder, EncoderOptions};
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
 
 /// The items of a file, with the offsets at which each begins and ends.
 fn read_all(file: impl Read, checksum: bool) -> Result<Vec<(u64, u64, Item)>, DecodeError> {
@@ -303,7 +309,7 @@ proptest! {
         let aux = Aux { version: "7.0.15", created_at_s: 1, used_memory: u64::MAX, aof_base: true };
         let mut encoder = Encoder::new(EncoderOptions { compression, checksum }, &aux);
         for (db, key, value, expires_at_ms) in &entries {
-            let value = ValueRef::<FrozenObject>::Bytes(value);
+            let value = ValueRef::<Object>::Bytes(value);
             encoder.record(*db, &Record { key, value, expires_at_ms: *expires_at_ms, tag: Tag(0) });
         }
         encoder.finish();

@@ -5,6 +5,7 @@ use lastsave_dict::{Record, Tag};
 use super::*;
 use crate::samples::{Dump, STRINGS_RDB, dumps};
 use crate::{Decoder, Item, VERSION, crc64};
+use lastsave_keyspace::OwnedValue;
 
 const OPTIONS: EncoderOptions = EncoderOptions {
     compression: true,
@@ -20,7 +21,7 @@ fn aux() -> Aux {
     }
 }
 
-fn text(key: &'static [u8], value: &'static [u8]) -> Record<'static, FrozenObject> {
+fn text(key: &'static [u8], value: &'static [u8]) -> Record<'static, Object> {
     Record {
         key,
         value: ValueRef::Bytes(value),
@@ -64,10 +65,13 @@ fn the_servers_file_written_again_is_the_same_file() {
             Item::ResizeDb(keys, expiring) => encoder.database(db, keys, expiring),
             Item::Key {
                 key,
-                value: lastsave_keyspace::OwnedValue::Text(value),
+                value,
                 expires_at_ms,
             } => {
-                let value = ValueRef::Bytes(&value);
+                let value = match &value {
+                    OwnedValue::Text(text) => ValueRef::Bytes(text),
+                    OwnedValue::Object(object) => ValueRef::Object(object),
+                };
                 encoder.record(
                     db,
                     &Record {

@@ -1,7 +1,7 @@
 //! redis-cli, and Redis's commands typed bare.
 
 use lastsave_dict::{Object as _, Record, ValueRef};
-use lastsave_keyspace::FrozenObject;
+use lastsave_keyspace::Object;
 use lastsave_rdb::{Aux, Encoder, EncoderOptions};
 use lastsave_resp::{ArgsBuf, append_request, split_words};
 
@@ -446,7 +446,7 @@ fn encode(engine: &lastsave_engine::Engine, now_us: u64) -> Vec<u8> {
         }
         encoder.database(db, keys.len() as u64, keys.expiring_len() as u64);
         for entry in keys.iter() {
-            let frozen: FrozenObject;
+            let frozen: Object;
             let value = match entry.value() {
                 ValueRef::Integer(number) => ValueRef::Integer(number),
                 ValueRef::Bytes(bytes) => ValueRef::Bytes(bytes),

@@ -82,7 +82,7 @@ fn snapshot(rows: &mut Rows, bytes: &[u8]) -> Option<usize> {
         match decoder.next_item() {
             Ok(item) => {
                 let end = decoder.offset();
-                let is_end = item == Item::End;
+                let is_end = matches!(item, Item::End);
                 let goes_on = rows.push(start, end, || describe_item(&item));
                 if is_end {
                     return Some(end as usize);
@@ -130,7 +130,9 @@ fn describe_item(item: &Item) -> String {
             value,
             expires_at_ms,
         } => {
-            let OwnedValue::Text(text) = value;
+            let OwnedValue::Text(text) = value else {
+                todo!("collections")
+            };
             let expiry = match expires_at_ms {
                 Some(at_ms) => format!(", expires at {at_ms} ms"),
                 None => String::new(),

@@ -67,6 +67,7 @@ pub(crate) fn text_of(value: ValueRef<'_, Object>) -> std::borrow::Cow<'_, [u8]>
         ValueRef::Integer(number) => number.to_string().into_bytes().into(),
         ValueRef::Bytes(bytes) => bytes.into(),
         ValueRef::Object(Object::Text(text)) => text.as_slice().into(),
+        ValueRef::Object(_) => todo!("collections"),
     }
 }
 

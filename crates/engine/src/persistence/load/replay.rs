@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use lastsave_aof::{Entry, ReadError};
-use lastsave_keyspace::{Call, Handler, Origin, ServerCommand, lookup};
+use lastsave_keyspace::{Blocking, Call, Handler, Origin, ServerCommand, lookup};
 use lastsave_resp::{Args, ArgsBuf, Reply};
 
 use super::Clock;
@@ -133,6 +133,7 @@ impl Engine {
                     db: replayer.db,
                     now_us: self.now_us,
                     origin: Origin::Replay,
+                    blocking: Blocking::No,
                     reply: &mut replayer.reply,
                     effects: &mut self.effects,
                 });
