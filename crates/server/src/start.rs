@@ -201,7 +201,7 @@ fn show_logo(config: &Config, log: &Log) {
     | |       | |
     | |_______| |     Running in standalone mode
     |   _____   |     Port: {port}
-    |  | []  |  |     PID:  {pid}
+    |  | []  |  |     PID: {pid}
     |__|_____|__|
 
 "

@@ -7,6 +7,7 @@
 mod bench;
 mod count;
 mod page;
+mod redis_suite;
 mod serve;
 mod test;
 mod tools;
@@ -63,6 +64,8 @@ enum Task {
         #[arg(long, value_name = "PROGRAM")]
         server: Option<PathBuf>,
     },
+    /// Run Redis's own test suite with our server in the place of redis-server
+    RedisSuite(redis_suite::Options),
     /// Write the static folder to host: relative addresses, so any sub-path will do
     Dist {
         /// The folder to write; what is in it is replaced
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
             server,
         })
         .map(|()| true),
+        Task::RedisSuite(options) => redis_suite::run(&options),
         Task::Dist { out } => page::dist(&out).map(|()| true),
     };
     match outcome {
