@@ -1,8 +1,10 @@
 //! Numbers as text, exactly as Redis reads and prints them.
 
 mod big;
+mod double;
 mod long_double;
 
+pub use double::{double_to_integer, parse_double, print_double};
 pub use lastsave_resp::parse_i64;
 pub use long_double::LongDouble;
 

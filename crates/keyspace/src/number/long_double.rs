@@ -191,14 +191,18 @@ fn round(number: &Natural, exponent: i32, sticky: bool) -> Magnitude {
 }
 
 /// The digits of a number, and where its point and exponent leave the last of them.
-struct Digits<'a> {
-    whole: &'a [u8],
-    fraction: &'a [u8],
-    exponent: i64,
+pub(super) struct Digits<'a> {
+    pub(super) whole: &'a [u8],
+    pub(super) fraction: &'a [u8],
+    pub(super) exponent: i64,
 }
 
 /// `digits [. digits] [marker [sign] digits]`, the whole of `text`, with at least one digit before the marker.
-fn split_digits(text: &[u8], is_digit: fn(&u8) -> bool, marker: u8) -> Option<Digits<'_>> {
+pub(super) fn split_digits(
+    text: &[u8],
+    is_digit: fn(&u8) -> bool,
+    marker: u8,
+) -> Option<Digits<'_>> {
     let digits_len = |text: &[u8]| text.iter().take_while(|byte| is_digit(byte)).count();
     let (whole, rest) = text.split_at(digits_len(text));
     let (fraction, rest) = match rest {
