@@ -12,6 +12,7 @@ mod list;
 mod packed_table;
 mod ranked_tree;
 mod set;
+mod shared_vec;
 mod sorted_set;
 mod stream;
 
