@@ -64,6 +64,14 @@ impl<'a, O> EntryRef<'a, O> {
     }
 }
 
+impl<O: Object> EntryRef<'_, O> {
+    /// Bytes of the entry and of its object. The same on every target.
+    pub fn memory_bytes(&self) -> usize {
+        // SAFETY: the promise given to `new`.
+        unsafe { self.entry.memory_bytes::<O>() }
+    }
+}
+
 impl<O: fmt::Debug> fmt::Debug for EntryRef<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EntryRef")

@@ -2,7 +2,8 @@
 //! on its way to the append-only file.
 
 use lastsave_keyspace::{
-    Blocking, Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, resolve,
+    Blocking, Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, lookup,
+    lookup_subcommand, resolve,
 };
 use lastsave_resp::{Args, Limits};
 use lastsave_vfs::Vfs;
@@ -97,7 +98,7 @@ impl Engine {
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    self.reply_error(client, &format!("ERR Protocol error: {error}"));
+                    self.refuse(client, format!("ERR Protocol error: {error}").as_bytes());
                     client.gate_reply(None);
                     client.closing = true;
                 }
@@ -136,6 +137,7 @@ impl Engine {
             }
             Err(error) if args[0].eq_ignore_ascii_case(b"EXEC") => {
                 // A transaction whose EXEC is refused is over, and says why.
+                self.count_rejected(args);
                 self.leave_transaction(client);
                 let mut refusal = b"EXECABORT Transaction discarded because of: ".to_vec();
                 refusal.extend_from_slice(error.strip_prefix(b"ERR ").unwrap_or(&error));
@@ -143,6 +145,7 @@ impl Engine {
             }
             Err(error) => {
                 client.multi_refused |= client.in_multi;
+                self.count_rejected(args);
                 self.refuse(client, &error);
             }
         }
@@ -217,10 +220,11 @@ impl Engine {
         self.stats.commands += 1;
         self.unit_of_any_keys =
             !self.in_exec && command.flags.has(CommandFlags::TOUCHES_ARBITRARY_KEYS);
+        let reply_start = client.reply.bytes().len();
+        let started_us = self.observed.start();
         match command.handler {
             Handler::Data(handler) => {
                 self.effects.clear();
-                let reply_start = client.reply.bytes().len();
                 handler(&mut Call {
                     args,
                     keyspace: &mut self.keyspace,
@@ -231,9 +235,6 @@ impl Engine {
                     reply: &mut client.reply,
                     effects: &mut self.effects,
                 });
-                if client.reply.bytes().get(reply_start) == Some(&b'-') {
-                    self.stats.error_replies += 1;
-                }
                 self.gather_effects(client, args);
                 self.flushed_all |= self.effects.flushed_all;
                 if !self.in_exec && std::mem::take(&mut self.flushed_all) {
@@ -244,6 +245,8 @@ impl Engine {
                 self.call_server(client, server_command, command, args, vfs);
             }
         }
+        let duration_us = self.observed.since(started_us);
+        self.observe(client, command, args, reply_start, duration_us);
     }
 
     /// Takes up what a data command did: counters, watched keys, the unit for the append-only file.
@@ -311,14 +314,31 @@ impl Engine {
         appended
     }
 
-    /// Answers with an error that may quote the request's bytes.
-    fn refuse(&mut self, client: &mut Client, error: &[u8]) {
-        self.stats.error_replies += 1;
-        client.reply.error_bytes(error);
+    /// Counts the command that was asked for as refused before it ran, if there is such a command.
+    fn count_rejected(&mut self, args: Args<'_>) {
+        let Some(mut command) = lookup(&args[0]) else {
+            return;
+        };
+        if let Some(word) = args.get(1)
+            && !command.subcommands.is_empty()
+        {
+            match lookup_subcommand(command, word) {
+                Some(subcommand) => command = subcommand,
+                None => return,
+            }
+        }
+        self.observed.commands.of(command).rejected += 1;
     }
 
+    /// Answers with an error outside a command's own execution. The error may quote the request's bytes.
+    pub(crate) fn refuse(&mut self, client: &mut Client, error: &[u8]) {
+        let reply_start = client.reply.bytes().len();
+        client.reply.error_bytes(error);
+        self.observe_reply(client, reply_start);
+    }
+
+    /// Answers with an error inside a command's execution, after which [`Engine::observe`] counts it.
     pub(crate) fn reply_error(&mut self, client: &mut Client, error: &str) {
-        self.stats.error_replies += 1;
         client.reply.error(error);
     }
 }

@@ -9,6 +9,7 @@ use lastsave_vfs::Vfs;
 use crate::ahead::Ahead;
 use crate::client::Client;
 use crate::clients::Clients;
+use crate::observe::Observed;
 use crate::persistence::{Aof, Saves, Snapshot};
 use crate::stats::Stats;
 use crate::{
@@ -39,6 +40,7 @@ pub struct Engine {
     pub(crate) clients: Clients,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: Stats,
+    pub(crate) observed: Observed,
 
     /// The time of the call being handled, microseconds since the epoch.
     pub(crate) now_us: u64,
@@ -86,6 +88,7 @@ impl Engine {
             clients: Clients::default(),
             outputs: VecDeque::new(),
             stats: Stats::default(),
+            observed: Observed::default(),
             now_us: 0,
             started_us: 0,
             next_cron_us: 0,
@@ -166,6 +169,7 @@ impl Engine {
     /// A hint: these bytes will be given to [`Engine::handle_input`] next, after those of other clients perhaps. Told of
     /// several clients before the first is handled, the engine has the memory of all their keys fetched at once.
     pub fn expect_input(&mut self, client: ClientId, bytes: &[u8]) {
+        self.observed.pause();
         if let Some(client) = self.clients.get_mut(client)
             && client.input.is_empty()
         {
@@ -197,6 +201,7 @@ impl Engine {
     /// The time named by [`Engine::next_timeout`] has come (or any other time: harmless).
     pub fn handle_timeout(&mut self, now_us: u64, vfs: &mut dyn Vfs) {
         self.now_us = now_us;
+        self.observed.pause();
         if self.exited {
             return;
         }
@@ -271,6 +276,7 @@ impl Engine {
     /// Ends a batch of `handle_*`: writes the append-only file's buffer, starts a sync that is due, releases replies.
     pub fn flush(&mut self, now_us: u64, vfs: &mut dyn Vfs) {
         self.now_us = now_us;
+        self.observed.pause();
         if !self.exited {
             self.flush_aof(vfs, false);
         }

@@ -1,8 +1,11 @@
 //! Gathering what INFO tells.
 
+use std::collections::BTreeMap;
+
 use crate::engine::Engine;
 use crate::info::{
-    ClientsFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts, ServerFacts, StatsFacts,
+    ClientsFacts, CommandFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts,
+    ServerFacts, StatsFacts,
 };
 use crate::job::JobKind;
 use crate::persistence::Aof;
@@ -18,6 +21,11 @@ pub struct ProcessFacts {
     pub cpu_sys_us: u64,
     /// CPU time in the program, all threads, in microseconds.
     pub cpu_user_us: u64,
+}
+
+/// About the bytes of a table besides its entries.
+pub(crate) fn table_bytes(keys: usize) -> u64 {
+    14 * keys as u64
 }
 
 impl Engine {
@@ -41,7 +49,9 @@ impl Engine {
             stats: self.stats_facts(),
             replication_id: self.host.run_id.clone(),
             replication_backlog_size: 1 << 20,
-            latency_percentiles: "50 99 99.9".into(),
+            latency_percentiles: self.config.latency_tracking_info_percentiles.clone(),
+            commands: self.command_facts(),
+            errors: self.observed.errors.clone(),
             databases: self.database_facts(),
             ..InfoFacts::default()
         };
@@ -68,7 +78,7 @@ impl Engine {
         }
     }
 
-    fn memory_facts(&self) -> MemoryFacts {
+    pub(crate) fn memory_facts(&self) -> MemoryFacts {
         let used = self.used_memory();
         MemoryFacts {
             used,
@@ -89,6 +99,29 @@ impl Engine {
             allocator_resident: used,
             ..MemoryFacts::default()
         }
+    }
+
+    fn command_facts(&self) -> BTreeMap<String, CommandFacts> {
+        let percentiles: Vec<f64> = self
+            .config
+            .latency_tracking_info_percentiles
+            .split_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        let facts = self.observed.commands.iter().map(|(name, count)| {
+            let facts = CommandFacts {
+                calls: count.calls,
+                usec: count.duration_us,
+                rejected_calls: count.rejected,
+                failed_calls: count.failed,
+                latency_us: count.times.as_ref().map_or_else(Vec::new, |times| {
+                    let value = |percent: &f64| times.percentile(*percent) as f64 / 1000.0;
+                    percentiles.iter().map(value).collect()
+                }),
+            };
+            (name, facts)
+        });
+        facts.collect()
     }
 
     fn aof_buffer_len(&self) -> u64 {
@@ -156,7 +189,7 @@ impl Engine {
         }
     }
 
-    fn database_facts(&self) -> std::collections::BTreeMap<usize, DatabaseFacts> {
+    fn database_facts(&self) -> BTreeMap<usize, DatabaseFacts> {
         let now_ms = u128::from(self.now_ms());
         let with_keys = self
             .keyspace

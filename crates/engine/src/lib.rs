@@ -37,6 +37,7 @@ mod facts;
 pub mod info;
 mod job;
 mod log;
+mod observe;
 mod output;
 mod persistence;
 mod server;
@@ -53,6 +54,7 @@ pub use engine::{Engine, Host};
 pub use facts::ProcessFacts;
 pub use job::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
 pub use log::{Level, format_log_line, format_log_line_as};
+pub use observe::Stopwatch;
 pub use output::{ClientId, Event, ExitReason, Output, Signal};
 pub use status::{AofStatus, LoadProgress, LoadReport, LoadSource, LoadedFile, Status};
 

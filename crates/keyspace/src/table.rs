@@ -6,6 +6,7 @@ mod connection;
 mod find;
 mod key_specs;
 mod keys;
+mod observe;
 mod server;
 mod strings;
 mod transactions;
@@ -39,13 +40,18 @@ pub enum ServerCommand {
     Hello,
     Info,
     LastSave,
+    Latency,
+    LolWut,
+    Memory,
     Multi,
     Ping,
     Quit,
     Reset,
+    Role,
     Save,
     Select,
     Shutdown,
+    SlowLog,
     Unwatch,
     Watch,
 }
@@ -241,6 +247,8 @@ pub struct Command {
     pub subcommands: &'static [Command],
     /// What implements it.
     pub handler: Handler,
+    /// Its place in [`COMMANDS`]; [`u16::MAX`] for a subcommand.
+    pub index: u16,
 }
 
 /// What most rows leave as it is.
@@ -261,6 +269,7 @@ const ROW: Command = Command {
     arguments: "",
     subcommands: &[],
     handler: Handler::Data(|_| {}),
+    index: u16::MAX,
 };
 
 const fn key_range(first: i8, last: i8, step: i8) -> KeyRange {
@@ -333,9 +342,10 @@ impl Command {
     }
 }
 
-const GROUPS: [&[Command]; 5] = [
+const GROUPS: [&[Command]; 6] = [
     connection::ROWS,
     keys::ROWS,
+    observe::ROWS,
     server::ROWS,
     strings::ROWS,
     transactions::ROWS,
@@ -372,6 +382,11 @@ const fn sorted_by_name() -> [Command; COUNT] {
             row += 1;
         }
         group += 1;
+    }
+    let mut at = 0;
+    while at < COUNT {
+        sorted[at].index = at as u16;
+        at += 1;
     }
     sorted
 }

@@ -13,6 +13,12 @@ pub(crate) fn now_us() -> u64 {
     now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
 }
 
+/// Microseconds since some moment, by a clock that nobody sets.
+pub(crate) fn monotonic_us() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
+}
+
 /// A clock that never goes back, read once for all that happens at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {

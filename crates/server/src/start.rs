@@ -171,7 +171,8 @@ fn set_up(settings: Settings, log: &Log, pid_file: Option<&Path>) -> Result<Reac
             .collect(),
         os: process::os(),
     };
-    let engine = Engine::new(config, host, u64::from_ne_bytes(process::random()));
+    let mut engine = Engine::new(config, host, u64::from_ne_bytes(process::random()));
+    engine.set_stopwatch(Box::new(process::monotonic_us));
     Reactor::new(Parts {
         engine,
         disk,

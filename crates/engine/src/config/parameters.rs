@@ -360,13 +360,13 @@ parameters! {
         "Bytes that the data set may take; 0 means no limit.";
     "maxmemory-policy" => MAXMEMORY_POLICY, text!(maxmemory_policy), NO_EFFECT,
         "Which keys give way when the limit is reached.";
-    "maxmemory-samples" => whole(1, INT), stored("5"), NONE,
+    "maxmemory-samples" => whole(1, INT), number!(maxmemory_samples), NONE,
         "How many keys are looked at to find one that gives way.";
-    "maxmemory-eviction-tenacity" => whole(0, 100), stored("10"), NONE,
+    "maxmemory-eviction-tenacity" => whole(0, 100), number!(maxmemory_eviction_tenacity), NONE,
         "How long evicting may hold up other work, from 0 to 100.";
-    "lfu-log-factor" => whole(0, INT), stored("10"), NONE,
+    "lfu-log-factor" => whole(0, INT), number!(lfu_log_factor), NONE,
         "How slowly a key's use counter rises.";
-    "lfu-decay-time" => whole(0, INT), stored("1"), NONE,
+    "lfu-decay-time" => whole(0, INT), number!(lfu_decay_time_min), NONE,
         "Minutes after which a use counter falls.";
     "active-expire-effort" => whole(1, 10), number!(active_expire_effort), NO_EFFECT,
         "How hard expired keys are looked for, from 1 to 10.";
@@ -452,15 +452,15 @@ parameters! {
         "Milliseconds of a running script after which other clients are answered with BUSY.";
 }
 "observability" {
-    "slowlog-log-slower-than" => whole(-1, LONG), stored("10000"), NONE,
+    "slowlog-log-slower-than" => whole(-1, LONG), number!(slowlog_log_slower_than_us), NONE,
         "Microseconds above which a command is noted in the slow log; -1 means never.";
-    "slowlog-max-len" => whole(0, LONG), stored("128"), NONE,
+    "slowlog-max-len" => whole(0, LONG), number!(slowlog_max_len), NONE,
         "How many commands the slow log remembers.";
-    "latency-monitor-threshold" => whole(0, LONG), stored("0"), NONE,
+    "latency-monitor-threshold" => whole(0, LONG), number!(latency_monitor_threshold_ms), NONE,
         "Milliseconds above which an event is noted by the latency monitor; 0 means never.";
-    "latency-tracking" => BOOL, stored("yes"), NONE,
+    "latency-tracking" => BOOL, switch!(latency_tracking), NONE,
         "Whether the time of every command is tracked.";
-    "latency-tracking-info-percentiles" => Kind::Percentiles, stored("50 99 99.9"), NONE,
+    "latency-tracking-info-percentiles" => Kind::Percentiles, text!(latency_tracking_info_percentiles), NONE,
         "The percentiles that INFO latencystats shows.";
     "notify-keyspace-events" => Kind::NotifyKeyspaceEvents, stored(""), NONE,
         "Which events of keys are published, one letter per class.";

@@ -126,6 +126,7 @@ impl Engine {
             "rewrite" => self.config_rewrite(client, vfs),
             "resetstat" => {
                 self.stats.reset();
+                self.observed.reset_stats();
                 client.reply.ok();
             }
             _ => help_for("config", client),
@@ -148,16 +149,12 @@ impl Engine {
                 Err((name, reason)) => {
                     self.config = change.previous;
                     self.obey_config();
-                    self.stats.error_replies += 1;
                     client
                         .reply
                         .error_bytes(&config::config_set_error(name, reason));
                 }
             },
-            Err(error) => {
-                self.stats.error_replies += 1;
-                client.reply.error_bytes(&error);
-            }
+            Err(error) => client.reply.error_bytes(&error),
         }
     }
 

@@ -17,7 +17,9 @@ impl Engine {
                     .and_then(|text| text.parse().ok())
                     .unwrap_or(0.0);
                 // A float is only the argument's notation: whole microseconds are what counts.
-                self.busy_until_us = self.now_us + (seconds.clamp(0.0, 1e9) * 1e6) as u64;
+                let sleep_us = (seconds.clamp(0.0, 1e9) * 1e6) as u64;
+                self.busy_until_us = self.now_us + sleep_us;
+                self.observed.sleep(sleep_us);
                 client.reply.ok();
             }
             b"set-active-expire" if args.len() == 3 => {

@@ -3,6 +3,9 @@
 mod admin;
 mod connection;
 mod debug;
+mod lolwut;
+mod memory;
+mod observe;
 mod transactions;
 
 use lastsave_keyspace::{Command, ServerCommand, lookup};
@@ -36,6 +39,9 @@ impl Engine {
             ServerCommand::Exec => self.exec(client, vfs),
             ServerCommand::Hello => self.hello(client, args),
             ServerCommand::Info => self.info(client, args),
+            ServerCommand::Latency => self.latency(client, command, args),
+            ServerCommand::LolWut => lolwut::lolwut(client, args, self.keyspace.next_random()),
+            ServerCommand::Memory => self.memory(client, command, args),
             ServerCommand::LastSave => client.reply.integer(self.saves.last_save_s as i64),
             ServerCommand::Multi => self.multi(client),
             ServerCommand::Ping => self.ping(client, args),
@@ -43,10 +49,12 @@ impl Engine {
                 client.reply.ok();
                 client.closing = true;
             }
+            ServerCommand::Role => self.role(client),
             ServerCommand::Reset => self.reset(client),
             ServerCommand::Save => self.save(client, vfs),
             ServerCommand::Select => self.select(client, args),
             ServerCommand::Shutdown => self.shutdown(client, args, vfs),
+            ServerCommand::SlowLog => self.slowlog(client, command, args),
             ServerCommand::Unwatch => {
                 self.unwatch(client);
                 client.reply.ok();

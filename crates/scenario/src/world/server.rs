@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use lastsave_aof::Offsets;
 use lastsave_engine::{
-    ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal,
+    ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal, Stopwatch,
 };
 use rapidhash::v3::rapidhash_v3;
 
@@ -126,6 +126,7 @@ impl World {
         };
         self.now_us += self.profile.process_start_us;
         let mut engine = Engine::new(config, host, seed);
+        engine.set_stopwatch(stopwatch(self.profile.command_us));
         let (profile, ready_us) = (self.profile, self.now_us);
         let mut loaded_us = ready_us;
         engine.start(ready_us, &mut self.disk, &mut |progress| {
@@ -523,6 +524,15 @@ impl Server {
         log.written = written;
         log.file.1
     }
+}
+
+/// One reading to the next is a command.
+fn stopwatch(command_us: u64) -> Stopwatch {
+    let mut us = 0;
+    Box::new(move || {
+        us += command_us;
+        us
+    })
 }
 
 /// 40 hexadecimal digits.
