@@ -1,3 +1,4 @@
 //! Helpers shared by the tests of the whole.
 
+pub mod fuzzing;
 pub mod native;

@@ -6,6 +6,7 @@
 
 mod bench;
 mod count;
+mod fuzz;
 mod page;
 mod redis_suite;
 mod serve;
@@ -66,6 +67,8 @@ enum Task {
     },
     /// Run Redis's own test suite with our server in the place of redis-server
     RedisSuite(redis_suite::Options),
+    /// Search for inputs that break something
+    Fuzz(fuzz::Options),
     /// Write the static folder to host: relative addresses, so any sub-path will do
     Dist {
         /// The folder to write; what is in it is replaced
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         })
         .map(|()| true),
         Task::RedisSuite(options) => redis_suite::run(&options),
+        Task::Fuzz(options) => fuzz::run_target(&options).map(|()| true),
         Task::Dist { out } => page::dist(&out).map(|()| true),
     };
     match outcome {

@@ -11,6 +11,7 @@ use crate::util::{self, Result, at, cargo, command, find_program, output_of, run
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 const TRUNK_VERSION: &str = "0.21.14";
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// Debian's packages that the tests use, each with what shows that it is there.
 const DEBIAN_PACKAGES: [(&str, Probe); 5] = [
@@ -78,6 +79,11 @@ pub(crate) fn ensure_trunk() -> Result<()> {
         TRUNK_VERSION,
         &["--debug", "--no-default-features"],
     )
+}
+
+/// What builds and runs the fuzz targets.
+pub(crate) fn ensure_cargo_fuzz() -> Result<()> {
+    ensure_cargo_tool("cargo-fuzz", "cargo-fuzz", CARGO_FUZZ_VERSION, &["--debug"])
 }
 
 /// The generator of JavaScript bindings. It must match the crate of that name, so the lockfile decides.

@@ -1,0 +1,25 @@
+//! Inputs that the fuzz targets once found, kept and tried again.
+
+use std::path::Path;
+
+use lastsave_tests::fuzzing;
+
+#[test]
+fn kept_inputs_break_nothing() {
+    let targets: [(&str, fn(&[u8])); 1] = [("requests", fuzzing::requests)];
+    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    for (name, target) in targets {
+        let mut inputs = 0;
+        for entry in corpora
+            .join(name)
+            .read_dir()
+            .expect("each target has kept inputs")
+        {
+            let path = entry.expect("the folder can be read").path();
+            println!("{}", path.display());
+            target(&std::fs::read(path).expect("the input can be read"));
+            inputs += 1;
+        }
+        assert!(inputs > 0, "no inputs are kept for {name}");
+    }
+}
