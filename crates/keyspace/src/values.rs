@@ -19,7 +19,7 @@ mod stream;
 pub use hash::Hash;
 pub use list::List;
 pub use set::Set;
-pub use sorted_set::SortedSet;
+pub use sorted_set::{Entries as SortedSetEntries, Limits as SortedSetLimits, SortedSet};
 pub use stream::Stream;
 
 /// Bytes are not the packed form they were taken for.

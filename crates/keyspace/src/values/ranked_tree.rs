@@ -13,7 +13,8 @@ use super::shared_vec::SharedVec;
 mod leaf;
 mod places;
 
-use leaf::{Leaf, member_bytes, order};
+pub(super) use leaf::order;
+use leaf::{Leaf, member_bytes};
 use places::{Places, fingerprint};
 
 /// Where an inner node is split.

@@ -34,7 +34,7 @@ pub(super) struct Leaf {
 }
 
 /// Compares as Redis orders sorted sets: by score, then by the bytes of the member.
-pub(super) fn order(one: (f64, &[u8]), other: (f64, &[u8])) -> Ordering {
+pub(in super::super) fn order(one: (f64, &[u8]), other: (f64, &[u8])) -> Ordering {
     // Scores are numbers; -0 equals 0.
     let scores = one.0.partial_cmp(&other.0).unwrap_or(Ordering::Equal);
     scores.then_with(|| one.1.cmp(other.1))
