@@ -6,10 +6,11 @@
 
 pub mod intset;
 pub mod listpack;
+pub mod packed_table;
 
 mod hash;
 mod list;
-mod packed_table;
+
 mod ranked_tree;
 mod set;
 mod shared_vec;
