@@ -1,6 +1,6 @@
 //! Measures the table of large hashes and sets: bytes per element and nanoseconds per operation.
 //!
-//! `cargo run --release -p lastsave-keyspace --example measure_table [elements]`. The times mean something only next to
+//! `cargo run --release -p lastsave-keyspace --example measure_table [elements [value length]]`. The times mean something only next to
 //! others of the same run on the same machine.
 
 #![expect(
@@ -19,13 +19,10 @@ use lastsave_keyspace::values::packed_table::PackedTable;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() {
-    let count: u64 = match std::env::args().nth(1) {
-        Some(count) => count.parse().expect("a number of elements"),
-        None => 1_000_000,
-    };
-    for (what, value_len) in [("set", 0), ("hash", 8), ("set", 0), ("hash", 8)] {
-        measure(what, count, value_len);
-    }
+    let mut numbers = std::env::args().skip(1).map(|argument| argument.parse());
+    let mut number = |default| numbers.next().unwrap_or(Ok(default)).expect("a number");
+    let (count, value_len) = (number(1_000_000), number(0));
+    measure(count, value_len as usize);
 }
 
 /// Members of twelve bytes, in an order that is not that of their numbers.
@@ -39,7 +36,7 @@ fn member(number: u64, count: u64) -> [u8; 12] {
     member
 }
 
-fn measure(what: &str, count: u64, value_len: usize) {
+fn measure(count: u64, value_len: usize) {
     let before = resident_bytes();
     let value = vec![b'v'; value_len];
     let mut table = PackedTable::new();
@@ -47,7 +44,7 @@ fn measure(what: &str, count: u64, value_len: usize) {
         black_box(table.insert(&member(number, count), &value));
     });
     let bytes = (resident_bytes() - before) as f64;
-    let len = table.len() as f64;
+    let (len, counted) = (table.len() as f64, table.memory_bytes() as f64);
     let get_ns = ns_each(count, |number| {
         black_box(table.get(&member(number ^ 1, count)));
     });
@@ -60,8 +57,9 @@ fn measure(what: &str, count: u64, value_len: usize) {
         black_box(table.remove(&member(number, count)));
     });
     println!(
-        "{what} of {len}: {:.1} B resident, insert {insert_ns:.0} ns, get {get_ns:.0} ns, change while cloned {change_ns:.0} ns, remove {remove_ns:.0} ns",
-        bytes / len
+        "{len} elements of 12 + {value_len} B: {:.1} B resident, {:.1} B counted, insert {insert_ns:.0} ns, get {get_ns:.0} ns, change while cloned {change_ns:.0} ns, remove {remove_ns:.0} ns",
+        bytes / len,
+        counted / len,
     );
 }
 
