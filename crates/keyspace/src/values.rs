@@ -18,7 +18,7 @@ mod sorted_set;
 mod stream;
 
 pub use hash::Hash;
-pub use list::List;
+pub use list::{End, List, ListOptions, Node};
 pub use set::Set;
 pub use sorted_set::{Entries as SortedSetEntries, Limits as SortedSetLimits, SortedSet};
 pub use stream::Stream;
