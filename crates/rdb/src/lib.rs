@@ -54,6 +54,8 @@ mod encode;
 mod format;
 mod input;
 mod lzf;
+mod ziplist;
+mod zipmap;
 
 pub mod check;
 #[cfg(test)]
