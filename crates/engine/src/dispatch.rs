@@ -11,6 +11,7 @@ use lastsave_vfs::Vfs;
 use crate::client::{Client, Queued};
 use crate::config::FsyncPolicy;
 use crate::engine::Engine;
+use crate::server::data_handler;
 
 /// Before AUTH a request may have at most so many words, and words of at most so many bytes, as in Redis.
 const UNAUTHENTICATED_WORDS: usize = 10;
@@ -222,8 +223,8 @@ impl Engine {
             !self.in_exec && command.flags.has(CommandFlags::TOUCHES_ARBITRARY_KEYS);
         let reply_start = client.reply.bytes().len();
         let started_us = self.observed.start();
-        match command.handler {
-            Handler::Data(handler) => {
+        match data_handler(command) {
+            Some(handler) => {
                 self.effects.clear();
                 handler(&mut Call {
                     args,
@@ -241,8 +242,10 @@ impl Engine {
                     self.after_flushall(vfs);
                 }
             }
-            Handler::Server(server_command) => {
-                self.call_server(client, server_command, command, args, vfs);
+            None => {
+                if let Handler::Server(server_command) = command.handler {
+                    self.call_server(client, server_command, command, args, vfs);
+                }
             }
         }
         let duration_us = self.observed.since(started_us);

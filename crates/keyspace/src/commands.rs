@@ -4,6 +4,7 @@ pub(crate) mod databases;
 pub(crate) mod expire;
 pub(crate) mod keys;
 pub(crate) mod object;
+pub mod payload;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod string_edits;

@@ -189,6 +189,22 @@ pub enum OwnedValue {
     Object(Object),
 }
 
+impl OwnedValue {
+    /// The value as the table takes it; a short string is moved into `bytes`.
+    pub(crate) fn into_value(self, bytes: &mut Vec<u8>) -> Value<'_, Object> {
+        match self {
+            Self::Object(object) => Value::Object(object),
+            Self::Text(text) if text.len() > INLINE_LEN => {
+                Value::Object(Object::Text(Arc::new(text)))
+            }
+            Self::Text(text) => {
+                *bytes = text;
+                text_value(bytes)
+            }
+        }
+    }
+}
+
 /// The longest string that lives inside its entry, in bytes.
 pub(crate) const INLINE_LEN: usize = 1024;
 

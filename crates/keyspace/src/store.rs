@@ -1,11 +1,9 @@
 //! The databases.
 
-use std::sync::Arc;
-
-use lastsave_dict::{Chunk, Cursor, Dict, Tag, Value};
+use lastsave_dict::{Chunk, Cursor, Dict, Tag};
 
 use crate::call::is_due;
-use crate::object::{INLINE_LEN, Text, text_value};
+use crate::object::Text;
 use crate::{Object, OwnedValue, tag};
 
 /// What of the configuration the keyspace itself obeys; the engine keeps it up to date.
@@ -42,6 +40,10 @@ pub struct Settings {
     pub stream_node_max_bytes: u64,
     /// `stream-node-max-entries`: entries of a node of a stream; 0: any.
     pub stream_node_max_entries: u64,
+    /// `rdbcompression`: long strings are compressed in DUMP payloads.
+    pub dump_compression: bool,
+    /// `DEBUG SET-SKIP-CHECKSUM-VALIDATION`: the checksum of a payload may be wrong.
+    pub skip_payload_checksum: bool,
 }
 
 impl Default for Settings {
@@ -62,6 +64,8 @@ impl Default for Settings {
             hll_sparse_max_bytes: 3000,
             stream_node_max_bytes: 4096,
             stream_node_max_entries: 100,
+            dump_compression: true,
+            skip_payload_checksum: false,
         }
     }
 }
@@ -158,17 +162,8 @@ impl Keyspace {
         value: OwnedValue,
         expires_at_ms: Option<u64>,
     ) -> bool {
-        let bytes;
-        let value = match value {
-            OwnedValue::Object(object) => Value::Object(object),
-            OwnedValue::Text(text) if text.len() > INLINE_LEN => {
-                Value::Object(Object::Text(Arc::new(text)))
-            }
-            OwnedValue::Text(text) => {
-                bytes = text;
-                text_value(&bytes)
-            }
-        };
+        let mut bytes = Vec::new();
+        let value = value.into_value(&mut bytes);
         self.databases[db]
             .keys
             .insert(key, value, expires_at_ms, self.restored_tag)

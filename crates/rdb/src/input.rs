@@ -42,9 +42,14 @@ pub(crate) struct Input<R> {
 
 impl<R: Read> Input<R> {
     pub(crate) fn new(reader: R, checksum: bool) -> Self {
+        Self::with_buffer(reader, checksum, BUFFER_BYTES)
+    }
+
+    /// For input of about `len` bytes.
+    pub(crate) fn with_buffer(reader: R, checksum: bool, len: usize) -> Self {
         Self {
             reader,
-            buffer: vec![0; BUFFER_BYTES],
+            buffer: vec![0; len.clamp(1, BUFFER_BYTES)],
             position: 0,
             filled: 0,
             summed: 0,

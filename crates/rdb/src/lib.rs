@@ -54,6 +54,8 @@ mod encode;
 mod format;
 mod input;
 mod lzf;
+mod payload;
+mod value;
 mod ziplist;
 mod zipmap;
 
@@ -65,6 +67,7 @@ pub use crc::crc64;
 pub use decode::{DecodeError, DecodeErrorKind, Decoder, Item};
 pub use encode::{Aux, Encoder, EncoderOptions, encode_value, encode_value_with};
 pub use lzf::Compressor;
+pub use payload::{dump, restore};
 
 /// The version that [`Encoder`] writes: Redis 7.0's.
 pub const VERSION: u32 = 10;

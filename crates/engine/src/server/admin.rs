@@ -165,9 +165,11 @@ impl Engine {
             max_string_len: self.config.proto_max_bulk_len as usize,
             lazy_expire: self.config.lazyfree_lazy_expire,
             lazy_user_del: self.config.lazyfree_lazy_user_del,
+            dump_compression: self.config.rdbcompression,
             // DEBUG's, not the configuration's.
             active_expire: settings.active_expire,
             list_packed_threshold: settings.list_packed_threshold,
+            skip_payload_checksum: settings.skip_payload_checksum,
             ..self.config.limits.clone()
         };
     }

@@ -8,7 +8,8 @@ mod memory;
 mod observe;
 mod transactions;
 
-use lastsave_keyspace::{Command, ServerCommand, lookup};
+use lastsave_keyspace::commands::payload;
+use lastsave_keyspace::{Call, Command, Handler, ServerCommand, lookup};
 use lastsave_resp::Args;
 use lastsave_vfs::Vfs;
 
@@ -36,6 +37,9 @@ impl Engine {
             ServerCommand::Config => self.config_command(client, command, args, vfs),
             ServerCommand::Debug => self.debug(client, args, vfs),
             ServerCommand::Discard => self.discard(client),
+            ServerCommand::Dump | ServerCommand::Restore => {
+                unreachable!("they are data commands, see `data_handler`")
+            }
             ServerCommand::Exec => self.exec(client, vfs),
             ServerCommand::Hello => self.hello(client, args),
             ServerCommand::Info => self.info(client, args),
@@ -61,6 +65,22 @@ impl Engine {
             }
             ServerCommand::Watch => self.watch(client, args),
         }
+    }
+}
+
+/// The handler of a command on data. Two of them are made here: the keyspace does not know the RDB format.
+pub(crate) fn data_handler(command: &Command) -> Option<fn(&mut Call<'_>)> {
+    match command.handler {
+        Handler::Data(handler) => Some(handler),
+        Handler::Server(ServerCommand::Dump) => Some(|call| {
+            payload::dump(call, |value, settings| {
+                lastsave_rdb::dump(value, settings.dump_compression)
+            });
+        }),
+        Handler::Server(ServerCommand::Restore) => {
+            Some(|call| payload::restore(call, lastsave_rdb::restore))
+        }
+        Handler::Server(_) => None,
     }
 }
 

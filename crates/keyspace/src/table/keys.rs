@@ -1,6 +1,6 @@
 //! Keys of whatever type.
 
-use super::{Command, CommandFlags as F, Handler, ROW, key_range, key_spec};
+use super::{Command, CommandFlags as F, Handler, ROW, ServerCommand, key_range, key_spec};
 use crate::commands::{expire, keys, object, scan};
 
 pub(super) const ROWS: &[Command] = &[
@@ -33,6 +33,21 @@ pub(super) const ROWS: &[Command] = &[
         summary: "Deletes keys.",
         arguments: "key [key ...]",
         handler: Handler::Data(keys::del),
+        ..ROW
+    },
+    Command {
+        name: "dump",
+        arity: 2,
+        flags: F::READONLY,
+        categories: "keyspace",
+        keys: key_range(1, 1, 1),
+        key_specs: &[key_spec(1, 0, 1, "RO access")],
+        tips: "nondeterministic_output",
+        since: "2.6.0",
+        complexity: "O(n) in the size of the value",
+        summary: "Returns a value as bytes that RESTORE takes.",
+        arguments: "key",
+        handler: Handler::Server(ServerCommand::Dump),
         ..ROW
     },
     Command {
@@ -292,6 +307,20 @@ pub(super) const ROWS: &[Command] = &[
         summary: "Renames a key if nothing has the new name.",
         arguments: "key newkey",
         handler: Handler::Data(keys::renamenx),
+        ..ROW
+    },
+    Command {
+        name: "restore",
+        arity: -4,
+        flags: F::WRITE.with(F::DENYOOM),
+        categories: "keyspace dangerous",
+        keys: key_range(1, 1, 1),
+        key_specs: &[key_spec(1, 0, 1, "OW update")],
+        since: "2.6.0",
+        complexity: "O(n) in the size of the value, and O(n log n) in the number of members of a sorted set",
+        summary: "Makes a key of the bytes that DUMP returned.",
+        arguments: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+        handler: Handler::Server(ServerCommand::Restore),
         ..ROW
     },
     Command {

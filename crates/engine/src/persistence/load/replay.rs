@@ -10,6 +10,7 @@ use super::Clock;
 use super::snapshot::Rest;
 use crate::Level;
 use crate::engine::Engine;
+use crate::server::data_handler;
 
 /// How a file of commands ended.
 pub(super) enum Ending {
@@ -118,13 +119,14 @@ impl Engine {
         let Some(command) = lookup(&args[0]) else {
             return;
         };
+        let is = |server: ServerCommand| matches!(command.handler, Handler::Server(known) if known == server);
         let (arity, len) = (isize::from(command.arity), args.len() as isize);
         if (arity > 0 && len != arity) || len < -arity {
             // What was written was well-formed; Redis runs the handler regardless, which answers with an error.
             return;
         }
-        match command.handler {
-            Handler::Data(handler) => {
+        match data_handler(command) {
+            Some(handler) => {
                 self.effects.clear();
                 replayer.reply.buf_mut().clear();
                 handler(&mut Call {
@@ -139,7 +141,7 @@ impl Engine {
                 });
                 self.saves.dirty += self.effects.dirty;
             }
-            Handler::Server(ServerCommand::Select) => {
+            None if is(ServerCommand::Select) => {
                 let number = lastsave_keyspace::number::parse_i64(&args[1]);
                 if let Some(db) = number.and_then(|number| usize::try_from(number).ok())
                     && db < self.keyspace.databases.len()
@@ -148,7 +150,7 @@ impl Engine {
                 }
             }
             // No other command of the server is ever written to the log.
-            Handler::Server(_) => {}
+            None => {}
         }
     }
 }
