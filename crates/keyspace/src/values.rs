@@ -7,6 +7,7 @@
 pub mod intset;
 pub mod listpack;
 pub mod packed_table;
+pub mod stream;
 
 mod hash;
 mod list;
@@ -15,7 +16,6 @@ mod ranked_tree;
 mod set;
 mod shared_vec;
 mod sorted_set;
-mod stream;
 
 pub use hash::Hash;
 pub use list::{End, List, ListOptions, Node};
