@@ -1,6 +1,6 @@
 //! The databases.
 
-use lastsave_dict::{Chunk, Cursor, Dict, Tag};
+use lastsave_dict::{Chunk, Cursor, Dict, Tag, ValueRef};
 
 use crate::call::is_due;
 use crate::object::Text;
@@ -328,6 +328,9 @@ impl Keyspace {
                 record.extend_from_slice(entry.key());
                 if let Some(mut text) = Text::of(entry.value()) {
                     record.extend_from_slice(text.as_bytes());
+                }
+                if let ValueRef::Object(Object::Stream(stream)) = entry.value() {
+                    stream.append_digest(&mut record);
                 }
                 sum = sum.wrapping_add(rapidhash::v3::rapidhash_v3(&record));
             }

@@ -6,8 +6,6 @@
 
 use std::sync::Arc;
 
-use lastsave_resp::ArgsBuf;
-
 mod entries;
 mod groups;
 mod id;
@@ -145,7 +143,7 @@ impl Stream {
     /// Appends everything that an append-only file carries: two streams are the same exactly if this is. Left out is
     /// what Redis does not write there: when consumers were seen and entries delivered, consumers with nothing
     /// pending, and what groups have read.
-    pub(crate) fn append_digest(&self, out: &mut ArgsBuf) {
+    pub(crate) fn append_digest(&self, record: &mut Vec<u8>) {
         let Counters {
             length,
             last_id,
@@ -154,27 +152,34 @@ impl Stream {
             entries_added,
         } = *self.entries().counters();
         for id in [last_id, first_id, max_deleted_id] {
-            out.push(&id.to_be_bytes());
+            record.extend_from_slice(&id.to_be_bytes());
         }
-        out.push(&length.to_le_bytes());
-        out.push(&entries_added.to_le_bytes());
+        record.extend_from_slice(&length.to_le_bytes());
+        record.extend_from_slice(&entries_added.to_le_bytes());
+        let append_text = |record: &mut Vec<u8>, text: &[u8]| {
+            record.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            record.extend_from_slice(text);
+        };
         for entry in self.entries().range(StreamId::MIN, StreamId::MAX) {
-            out.push(&entry.id.to_be_bytes());
+            record.extend_from_slice(&entry.id.to_be_bytes());
+            record.extend_from_slice(&(entry.fields.len() as u64).to_le_bytes());
             for (field, value) in entry.fields {
-                out.push(&field.to_vec());
-                out.push(&value.to_vec());
+                let buffer = &mut itoa::Buffer::new();
+                append_text(record, field.text(buffer));
+                append_text(record, value.text(buffer));
             }
         }
         for (name, group) in self.groups().iter() {
-            out.push(name);
-            out.push(&group.last_id.to_be_bytes());
+            append_text(record, name);
+            record.extend_from_slice(&group.last_id.to_be_bytes());
+            record.extend_from_slice(&(group.pending_len() as u64).to_le_bytes());
             for (id, pending) in group.pending_from(StreamId::MIN) {
-                out.push(&id.to_be_bytes());
-                out.push(pending.consumer());
+                record.extend_from_slice(&id.to_be_bytes());
+                append_text(record, pending.consumer());
             }
         }
     }
 }
 
-
-
+#[cfg(test)]
+mod tests;

@@ -324,8 +324,8 @@ impl Entries {
         if added == 0 || id == counters.last_id || (self.is_empty() && id < counters.last_id) {
             return added;
         }
-        let whole = counters.max_deleted_id == StreamId::MIN
-            || counters.max_deleted_id < counters.first_id;
+        let whole =
+            counters.max_deleted_id == StreamId::MIN || counters.max_deleted_id < counters.first_id;
         let before_first = added.wrapping_sub(self.len() as i64);
         match id.cmp(&counters.first_id) {
             _ if id > counters.last_id || !whole => Group::UNKNOWN_READ,

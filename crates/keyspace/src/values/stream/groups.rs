@@ -155,7 +155,12 @@ impl Group {
     }
 
     /// Changes when and how often an entry was delivered. Returns whether it is pending.
-    pub(crate) fn redeliver(&mut self, id: StreamId, delivered_at_ms: i64, deliveries: u64) -> bool {
+    pub(crate) fn redeliver(
+        &mut self,
+        id: StreamId,
+        delivered_at_ms: i64,
+        deliveries: u64,
+    ) -> bool {
         let pending = self.pending.get_mut(&id);
         pending.is_some_and(|pending| {
             pending.delivered_at_ms = delivered_at_ms;

@@ -291,6 +291,9 @@ mod tests {
         }
         assert_eq!(runs.runs.len(), 1);
         assert_eq!(runs.first(), Some(&(9 * RUN_LEN + 1, ())));
-        assert_eq!(runs.last_mut().map(|(key, ())| *key), Some(10 * RUN_LEN - 1));
+        assert_eq!(
+            runs.last_mut().map(|(key, ())| *key),
+            Some(10 * RUN_LEN - 1)
+        );
     }
 }
