@@ -4,6 +4,7 @@
 //! nodes on its way only while a clone (a snapshot, a COPY) still holds them. No change so costs more than a few
 //! nodes, and a snapshot needs no hook beside the table's.
 
+pub(crate) mod hyperloglog;
 pub mod intset;
 pub mod listpack;
 pub mod packed_table;
