@@ -1,14 +1,19 @@
 //! The handlers, one module per group of commands.
 
+pub(crate) mod bitfield;
+pub(crate) mod bitmaps;
 pub(crate) mod databases;
 pub(crate) mod expire;
+pub(crate) mod hyperloglog;
 pub(crate) mod keys;
+pub(crate) mod lcs;
 pub(crate) mod object;
 pub mod payload;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod string_edits;
 pub(crate) mod strings;
+mod texts;
 
 use crate::{Call, number};
 

@@ -2,8 +2,10 @@
 
 use crate::Call;
 
+mod bitmaps;
 mod connection;
 mod find;
+mod hyperloglog;
 mod key_specs;
 mod keys;
 mod observe;
@@ -344,8 +346,10 @@ impl Command {
     }
 }
 
-const GROUPS: [&[Command]; 6] = [
+const GROUPS: &[&[Command]] = &[
+    bitmaps::ROWS,
     connection::ROWS,
+    hyperloglog::ROWS,
     keys::ROWS,
     observe::ROWS,
     server::ROWS,

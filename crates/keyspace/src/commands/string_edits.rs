@@ -1,21 +1,16 @@
 //! Strings changed in place: counters, APPEND and SETRANGE.
 
-use std::sync::Arc;
-
 use lastsave_dict::Value;
 
 use super::strings::integer_in;
-use crate::call::{Answered, EventClass, WRONG_TYPE};
+use crate::call::{EventClass, WRONG_TYPE};
 use crate::number::LongDouble;
 use crate::object::{Text, bytes_value, text_value};
-use crate::{Call, Object, Origin, tag};
+use crate::{Call, tag};
 
 const OVERFLOW: &str = "ERR increment or decrement would overflow";
 const NOT_A_FLOAT: &str = "ERR value is not a valid float";
 const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
-
-/// What no string may exceed, replayed or not: a request has to hold it.
-const MAX_LEN: u64 = u32::MAX as u64;
 
 pub(crate) fn incr(call: &mut Call<'_>) {
     increment(call, 1);
@@ -109,10 +104,7 @@ pub(crate) fn incrbyfloat(call: &mut Call<'_>) {
 
 /// Whether a string may grow to `len + more` bytes; answers with an error if not.
 fn may_grow(call: &mut Call<'_>, len: u64, more: usize) -> bool {
-    let max = match call.origin {
-        Origin::Client => (call.keyspace.settings.max_string_len as u64).min(MAX_LEN),
-        Origin::Replay => MAX_LEN,
-    };
+    let max = call.max_text_len();
     let fits = len
         .checked_add(more as u64)
         .is_some_and(|total| total <= max);
@@ -122,45 +114,12 @@ fn may_grow(call: &mut Call<'_>, len: u64, more: usize) -> bool {
     fits
 }
 
-/// Replaces the bytes of the string under `key`, which is there, by what `edit` makes of them. The result is
-/// raw, and returned as its length. A long string is edited where it is.
-fn edit(call: &mut Call<'_>, key: &[u8], edit: impl FnOnce(&mut Vec<u8>)) -> usize {
-    let now_us = call.now_us;
-    let keys = &mut call.keyspace.databases[call.db].keys;
-    let mut entry = keys.get_mut(key).expect("the caller has looked the key up");
-    entry.set_tag(tag::fresh_raw(now_us));
-    if let Some(mut object) = entry.object_mut()
-        && let Object::Text(text) = &mut *object
-    {
-        let text = Arc::make_mut(text);
-        edit(text);
-        return text.len();
-    }
-    let mut text = Text::of(entry.value()).expect("the caller has looked at the type");
-    let mut bytes = text.as_bytes().to_vec();
-    edit(&mut bytes);
-    entry.set_value(bytes_value(&bytes));
-    bytes.len()
-}
-
-/// The length of the string under `key`, if it is there. A value of another type is answered with an error.
-fn len_of(call: &mut Call<'_>, key: &[u8]) -> Result<Option<usize>, Answered> {
-    let Some(entry) = call.entry_mut(call.db, key) else {
-        return Ok(None);
-    };
-    match Text::of(entry.value()) {
-        Some(mut text) => Ok(Some(text.as_bytes().len())),
-        None => {
-            call.reply.error(WRONG_TYPE);
-            Err(Answered)
-        }
-    }
-}
-
 pub(crate) fn append(call: &mut Call<'_>) {
     let args = call.args;
     let (key, suffix) = (&args[1], &args[2]);
-    let Ok(len) = len_of(call, key) else { return };
+    let Ok(len) = call.text_to_edit(key, <[u8]>::len) else {
+        return;
+    };
     let len = match len {
         None => {
             let tag = tag::fresh(call.now_us);
@@ -171,7 +130,10 @@ pub(crate) fn append(call: &mut Call<'_>) {
             if !may_grow(call, len as u64, suffix.len()) {
                 return;
             }
-            edit(call, key, |text| text.extend_from_slice(suffix))
+            call.edit_text(key, |text| {
+                text.extend_from_slice(suffix);
+                text.len()
+            })
         }
     };
     call.modified(EventClass::String, "append", call.db, key);
@@ -187,7 +149,9 @@ pub(crate) fn setrange(call: &mut Call<'_>) {
     let Ok(offset) = u64::try_from(offset) else {
         return call.reply.error("ERR offset is out of range");
     };
-    let Ok(len) = len_of(call, key) else { return };
+    let Ok(len) = call.text_to_edit(key, <[u8]>::len) else {
+        return;
+    };
     if patch.is_empty() {
         return call.reply.integer(len.unwrap_or(0) as i64);
     }
@@ -195,22 +159,15 @@ pub(crate) fn setrange(call: &mut Call<'_>) {
         return;
     }
     let offset = offset as usize;
-    let overwrite = |text: &mut Vec<u8>| {
+    let written = call.edit_or_new_text(key, |text| {
         let end = offset + patch.len();
         if text.len() < end {
             text.resize(end, 0);
         }
         text[offset..end].copy_from_slice(patch);
-    };
-    let len = if len.is_some() {
-        edit(call, key, overwrite)
-    } else {
-        let mut text = Vec::new();
-        overwrite(&mut text);
-        let tag = tag::fresh_raw(call.now_us);
-        call.insert(call.db, key, bytes_value(&text), None, tag);
         text.len()
-    };
+    });
+    let Ok((len, _)) = written else { return };
     call.modified(EventClass::String, "setrange", call.db, key);
     call.reply.integer(len as i64);
 }

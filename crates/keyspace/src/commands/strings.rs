@@ -1,12 +1,11 @@
 //! Strings as a whole: reading and replacing them.
 
-use lastsave_dict::EntryRef;
 use lastsave_resp::Reply;
 
 use super::SYNTAX_ERROR;
-use crate::call::{EventClass, WRONG_TYPE};
+use crate::call::EventClass;
 use crate::object::{Text, text_value};
-use crate::{Call, Object, Origin, Type, arity_error, number, tag};
+use crate::{Call, Origin, arity_error, number, tag};
 
 /// What may make SET leave a key as it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -160,10 +159,9 @@ fn set_generic(
         _ => None,
     };
     if options.get {
-        if !is_string_or_missing(call, key) {
+        let Ok(()) = call.read_text(key, reply_text) else {
             return;
-        }
-        call.read(key, reply_string);
+        };
     }
     if let Some(condition) = options.condition
         && call.exists(call.db, key) != (condition == Condition::Present)
@@ -184,6 +182,7 @@ fn set_generic(
         Answer::Flag => call.reply.integer(1),
     }
     if let Some(time) = expires_at_ms {
+        call.notify(EventClass::Generic, "expire", call.db, key);
         let mut digits = itoa::Buffer::new();
         let words = [b"SET", key, value, b"PXAT", digits.format(time).as_bytes()];
         call.propagate_instead(call.db, words);
@@ -218,26 +217,11 @@ fn store(
     call.insert(call.db, key, text_value(text), expires_at_ms, tag);
 }
 
-fn reply_string(reply: &mut Reply, entry: Option<EntryRef<'_, Object>>) {
-    match entry {
+fn reply_text(reply: &mut Reply, text: Option<&[u8]>) {
+    match text {
+        Some(text) => reply.bulk(text),
         None => reply.null(),
-        Some(entry) => match Text::of(entry.value()) {
-            Some(mut text) => reply.bulk(text.as_bytes()),
-            None => reply.error(WRONG_TYPE),
-        },
     }
-}
-
-/// Whether `key` holds no other value than a string; answers with an error if it does.
-pub(super) fn is_string_or_missing(call: &mut Call<'_>, key: &[u8]) -> bool {
-    let db = call.db;
-    let other = call
-        .entry_mut(db, key)
-        .is_some_and(|entry| Type::of(entry.value()) != Type::String);
-    if other {
-        call.reply.error(WRONG_TYPE);
-    }
-    !other
 }
 
 pub(crate) fn set(call: &mut Call<'_>) {
@@ -294,7 +278,7 @@ pub(crate) fn psetex(call: &mut Call<'_>) {
 
 pub(crate) fn get(call: &mut Call<'_>) {
     let args = call.args;
-    call.read(&args[1], reply_string);
+    let _answered = call.read_text(&args[1], reply_text);
 }
 
 pub(crate) fn getex(call: &mut Call<'_>) {
@@ -303,18 +287,12 @@ pub(crate) fn getex(call: &mut Call<'_>) {
     let Some(options) = options(call, Optioned::GetEx, 2) else {
         return;
     };
-    if !is_string_or_missing(call, key) {
+    let Ok(value) = call.read_text(key, |_, text| text.map(<[u8]>::to_vec)) else {
         return;
-    }
-    let mut value = Vec::new();
-    let found = call.read(key, |_, entry| {
-        let text = entry.and_then(|entry| Text::of(entry.value()));
-        text.map(|mut text| value.extend_from_slice(text.as_bytes()))
-            .is_some()
-    });
-    if !found {
+    };
+    let Some(value) = value else {
         return call.reply.null();
-    }
+    };
     match options.expiry {
         Expiry::Unsaid | Expiry::Keep => call.reply.bulk(&value),
         Expiry::Remove => {
@@ -343,10 +321,9 @@ pub(crate) fn getex(call: &mut Call<'_>) {
 pub(crate) fn getdel(call: &mut Call<'_>) {
     let args = call.args;
     let key = &args[1];
-    if !is_string_or_missing(call, key) {
+    let Ok(()) = call.read_text(key, reply_text) else {
         return;
-    }
-    call.read(key, reply_string);
+    };
     if call.keyspace.databases[call.db].keys.remove(key).is_some() {
         call.modified(EventClass::Generic, "del", call.db, key);
         call.propagate_deletion(call.keyspace.settings.lazy_user_del, key);
@@ -356,10 +333,9 @@ pub(crate) fn getdel(call: &mut Call<'_>) {
 pub(crate) fn getset(call: &mut Call<'_>) {
     let args = call.args;
     let (key, value) = (&args[1], &args[2]);
-    if !is_string_or_missing(call, key) {
+    let Ok(()) = call.read_text(key, reply_text) else {
         return;
-    }
-    call.read(key, reply_string);
+    };
     store(call, key, value, None, false);
     call.modified(EventClass::String, "set", call.db, key);
     call.propagate_instead(call.db, [b"SET", key, value]);
@@ -418,12 +394,8 @@ pub(crate) fn msetnx(call: &mut Call<'_>) {
 
 pub(crate) fn strlen(call: &mut Call<'_>) {
     let args = call.args;
-    call.read(&args[1], |reply, entry| {
-        match entry.map(|entry| Text::of(entry.value())) {
-            None => reply.integer(0),
-            Some(Some(mut text)) => reply.integer(text.as_bytes().len() as i64),
-            Some(None) => reply.error(WRONG_TYPE),
-        }
+    let _answered = call.read_text(&args[1], |reply, text| {
+        reply.integer(text.map_or(0, <[u8]>::len) as i64);
     });
 }
 
@@ -435,12 +407,8 @@ pub(crate) fn getrange(call: &mut Call<'_>) {
     let Some(end) = call.integer(&args[3]) else {
         return;
     };
-    call.read(&args[1], |reply, entry| {
-        match entry.map(|entry| Text::of(entry.value())) {
-            None => reply.bulk(b""),
-            Some(Some(mut text)) => reply.bulk(range_of(text.as_bytes(), start, end)),
-            Some(None) => reply.error(WRONG_TYPE),
-        }
+    let _answered = call.read_text(&args[1], |reply, text| {
+        reply.bulk(range_of(text.unwrap_or_default(), start, end));
     });
 }
 

@@ -2,20 +2,26 @@
 //! written command was taken from a real redis-server 7.0.15.
 //!
 //! `{now+N}` and `{now_s+N}` stand for the time, in milliseconds and seconds. `advance N` lets milliseconds
-//! pass, and `config NAME VALUE` changes a setting. Below an answer stand the counters that it moved, and the
-//! commands that the append-only file got, each with its database.
+//! pass, and `config NAME VALUE` changes a setting. Below an answer stand the counters that it moved, the keyspace
+//! events if the script opens with `# events`, and the commands that the append-only file got, each with its database.
 
 use std::fmt::Write;
 
 use lastsave_resp::{ArgsBuf, Protocol, Reply, split_words};
 
-use crate::{Blocking, Call, Effects, Handler, Keyspace, Origin, Propagated, resolve};
+use crate::{Blocking, Call, Effects, Event, Handler, Keyspace, Origin, Propagated, resolve};
 
 const SCRIPTS: &[(&str, &str)] = &[
+    ("bitmaps", include_str!("../../testscripts/bitmaps.txt")),
     ("counters", include_str!("../../testscripts/counters.txt")),
     ("databases", include_str!("../../testscripts/databases.txt")),
     ("expire", include_str!("../../testscripts/expire.txt")),
+    (
+        "hyperloglog",
+        include_str!("../../testscripts/hyperloglog.txt"),
+    ),
     ("keys", include_str!("../../testscripts/keys.txt")),
+    ("lcs", include_str!("../../testscripts/lcs.txt")),
     ("objects", include_str!("../../testscripts/objects.txt")),
     ("set", include_str!("../../testscripts/set.txt")),
     ("strings", include_str!("../../testscripts/strings.txt")),
@@ -132,15 +138,17 @@ impl Session {
             self.now_us += ms.parse::<u64>().unwrap() * 1000;
             return out;
         }
-        if let Some(setting) = line.strip_prefix("config lazyfree-lazy-") {
-            let (name, value) = setting.split_once(' ').unwrap();
+        if let Some(setting) = line.strip_prefix("config ")
+            && let Some((name, value)) = setting.split_once(' ')
+        {
             let settings = &mut self.keyspace.settings;
-            let setting = match name {
-                "expire" => &mut settings.lazy_expire,
-                "user-del" => &mut settings.lazy_user_del,
+            match name {
+                "lazyfree-lazy-expire" => settings.lazy_expire = value == "yes",
+                "lazyfree-lazy-user-del" => settings.lazy_user_del = value == "yes",
+                "hll-sparse-max-bytes" => settings.hll_sparse_max_bytes = value.parse().unwrap(),
                 _ => panic!("{line}"),
-            };
-            *setting = value == "yes";
+            }
+            self.replayed.settings = settings.clone();
             return out;
         }
         let words: ArgsBuf = split_words(self.with_times(line).as_bytes())
@@ -163,6 +171,9 @@ impl Session {
             .collect();
         if !moved.is_empty() {
             writeln!(out, "  {}", moved.join(" ")).unwrap();
+        }
+        for Event { name, db, key, .. } in &self.effects.events {
+            writeln!(out, "  event {db} {name} {}", key.escape_ascii()).unwrap();
         }
         for Propagated { db, args } in self.written(&words) {
             write!(out, "  aof {db}").unwrap();
@@ -222,6 +233,9 @@ fn golden_scripts() {
     let mut failures = String::new();
     for (name, script) in SCRIPTS {
         let mut session = Session::new();
+        if script.starts_with("# events\n") {
+            session.effects.notifying = u16::MAX;
+        }
         for block in script.trim_end().split("\n\n") {
             let (input, expected) = block.split_once("\n---\n").expect("a block has both parts");
             let mut actual = String::new();

@@ -1,7 +1,7 @@
 //! Strings.
 
 use super::{Command, CommandFlags as F, Group, Handler, ROW, key_range, key_spec};
-use crate::commands::{string_edits, strings};
+use crate::commands::{lcs, string_edits, strings};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -153,6 +153,21 @@ pub(super) const ROWS: &[Command] = &[
         summary: "Adds to the number at a key, 0 if missing.",
         arguments: "key increment",
         handler: Handler::Data(string_edits::incrbyfloat),
+        ..ROW
+    },
+    Command {
+        name: "lcs",
+        arity: -3,
+        flags: F::READONLY,
+        categories: "string",
+        keys: key_range(1, 2, 1),
+        key_specs: &[key_spec(1, 1, 1, "RO access")],
+        group: Group::String,
+        since: "7.0.0",
+        complexity: "O(n * m) in the lengths of the strings",
+        summary: "Finds the longest common subsequence of two strings.",
+        arguments: "key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]",
+        handler: Handler::Data(lcs::lcs),
         ..ROW
     },
     Command {
