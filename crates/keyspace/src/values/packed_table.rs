@@ -1,19 +1,18 @@
 //! A hash table of byte strings in compact, shared leaves: large hashes and sets, and the members of sorted sets.
 //!
-//! A hash is 64 bits of rapidhash, the same natively and in wasm. A leaf holds the entries whose hashes agree in their first
-//! bits, some dozens of them, packed into one buffer; when it is full, it is split by one more bit. What leads to the leaves is a trie: a
-//! node has up to 256 places for the next up to eight bits, and a leaf of fewer bits stands in the first of the places that
-//! are its own, the others being empty. (Each leaf has so exactly one owner.) A node grows by doubling its places, and with no
-//! bit left, the leaf in its place gives way to a node of its own. So no change, however large the table, takes longer than
-//! a few small buffers do.
+//! A hash is 64 bits of rapidhash, the same natively and in wasm. The entries are kept in the order of hashes, in a B+tree: a leaf has
+//! the entries of one interval of hashes, some dozens of them, packed into one buffer; what leads to the leaves are nodes of up to 256
+//! children with the hash that each begins at. A full leaf is split in the middle, at its own time. So memory is
+//! the same per entry whatever their number (splitting by bits of the hash, all leaves are split at once, and between these
+//! times are half empty or in sizes that the allocator has no use for), and no change takes longer than a few small buffers do.
 //!
 //! Nodes and leaves are shared between clones. A change copies those on its way that a clone still holds, and no others.
 //!
-//! If many hashes begin alike, splitting does not separate them; past [`MOST_DEPTH`] bits leaves are chained instead.
+//! Entries of one and the same hash, more than a leaf holds, are chained.
 //!
-//! All of it is in the order of hashes, as in the keyspace's own table (`lastsave_dict`), and SCAN keeps its promise for the
-//! same reason: a cursor says that *every entry whose hash is less has been visited*, which no split and no merge
-//! makes untrue.
+//! SCAN keeps its promise for the same reason as in the keyspace's own table (`lastsave_dict`): a cursor says that *every entry
+//! whose hash is less has been visited*, which no split and no merge makes untrue. Where leaves part, hashes
+//! of few leading bits are preferred, so that cursors, their bits reversed, are small numbers.
 
 mod leaf;
 
@@ -24,23 +23,22 @@ use leaf::{Leaf, MOST_ENTRIES, allocated};
 /// A key and its value.
 pub type Entry<'a> = (&'a [u8], &'a [u8]);
 
-/// The most bits of the hash that one node looks at.
-const MOST_NODE_BITS: u32 = 8;
-
-/// The most bits of the hash that leaves are told apart by.
-const MOST_DEPTH: u32 = 40;
-
-/// A leaf with fewer entries is merged with its sibling if that has few, too.
+/// A leaf with fewer entries is merged with a neighbour, if that has few, too.
 const FEW_ENTRIES: usize = MOST_ENTRIES / 4;
+
+/// The most children of a node.
+const MOST_CHILDREN: usize = 256;
+
+/// A node with fewer children is merged with a neighbour, if that has few, too.
+const FEW_CHILDREN: usize = MOST_CHILDREN / 4;
 
 /// How often a random entry is tried for before any will do.
 const MOST_TRIES: u32 = 256;
 
 fn hash_of(key: &[u8]) -> u64 {
     #[cfg(test)]
-    if let Some(number) = key.strip_prefix(b"alike:") {
-        // Keys whose hashes agree in all bits that leaves are told apart by.
-        return rapidhash::v3::rapidhash_v3(number) >> 56;
+    if key.starts_with(b"alike:") {
+        return 1 << 60;
     }
     rapidhash::v3::rapidhash_v3(key)
 }
@@ -48,36 +46,39 @@ fn hash_of(key: &[u8]) -> u64 {
 /// The table. A clone is cheap, whatever the size.
 #[derive(Clone)]
 pub struct PackedTable {
-    root: Place,
+    root: Child,
     len: usize,
     memory_bytes: usize,
-    /// The number of leaves of each depth, the chained ones left out.
-    leaves: [u32; MOST_DEPTH as usize + 1],
 }
 
 #[derive(Clone)]
-enum Place {
-    /// Belongs to a leaf in an earlier place; or the table is empty.
-    Empty,
+enum Child {
     Leaf(Arc<Leaf>),
     Node(Arc<Node>),
 }
 
-/// `2^bits` places.
+/// Children that are all leaves, or all nodes of one height.
 #[derive(Clone)]
 struct Node {
-    bits: u32,
-    places: Vec<Place>,
+    /// The least hash of each child.
+    starts: Vec<u64>,
+    children: Vec<Child>,
+}
+
+impl Default for PackedTable {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl PackedTable {
-    /// An empty table, which allocates nothing.
+    /// An empty table.
     pub fn new() -> Self {
+        let leaf = Leaf::new();
         Self {
-            root: Place::Empty,
             len: 0,
-            memory_bytes: 0,
-            leaves: [0; MOST_DEPTH as usize + 1],
+            memory_bytes: leaf.memory_bytes(),
+            root: Child::Leaf(Arc::new(leaf)),
         }
     }
 
@@ -107,7 +108,8 @@ impl PackedTable {
     }
 
     fn find(&self, hash: u64, key: &[u8]) -> Option<Entry<'_>> {
-        chain(self.leaf(hash)?).find_map(|leaf| Some(leaf.entry(leaf.find(hash, key)?)))
+        let mut leaves = self.leaf(hash).0.chain();
+        leaves.find_map(|leaf| Some(leaf.entry(leaf.find(hash, key)?)))
     }
 
     /// Adds an entry or replaces its value. Returns whether the key is new.
@@ -130,53 +132,42 @@ impl PackedTable {
 
     /// Changes the value of a key that is there; returns whether it had room where it is.
     fn set_value(&mut self, hash: u64, key: &[u8], value: &[u8]) -> bool {
-        let mut leaf = self.root.leaf_mut(hash);
-        while let Some(current) = leaf {
-            let current = Arc::make_mut(current);
-            if let Some(index) = current.find(hash, key) {
-                let before = current.memory_bytes();
-                let set = current.set_value(index, value);
-                let after = current.memory_bytes();
-                self.memory_bytes = self.memory_bytes - before + after;
-                return set;
+        self.change_leaf(hash, |mut leaf| {
+            loop {
+                if let Some(index) = leaf.find(hash, key) {
+                    return leaf.set_value(index, value);
+                }
+                match &mut leaf.next {
+                    Some(next) => leaf = Arc::make_mut(next),
+                    None => return false,
+                }
             }
-            leaf = current.next.as_mut();
-        }
-        false
+        })
     }
 
     /// Adds an entry that is not there.
     fn add(&mut self, hash: u64, key: &[u8], value: &[u8]) {
-        if let Place::Empty = self.root {
-            let leaf = Leaf::new(0);
-            self.leaves[0] += 1;
-            self.memory_bytes += leaf.memory_bytes();
-            self.root = Place::Leaf(Arc::new(leaf));
-        }
         loop {
-            let leaf = self.root.leaf_mut(hash).expect("the table has a root");
-            let mut leaf = Arc::make_mut(leaf);
-            if leaf.is_full_for(key, value) {
-                if leaf.depth() < MOST_DEPTH {
-                    self.split(hash);
-                    continue;
-                }
-                while leaf.is_full_for(key, value) {
-                    let depth = leaf.depth();
-                    let next = leaf.next.get_or_insert_with(|| {
-                        let leaf = Leaf::new(depth);
-                        self.memory_bytes += leaf.memory_bytes();
-                        Arc::new(leaf)
-                    });
-                    leaf = Arc::make_mut(next);
-                }
+            let leaf = self.leaf(hash).0;
+            if !leaf.is_full_for(key, value) {
+                break;
             }
-            let before = leaf.memory_bytes();
-            leaf.push(hash, key, value);
-            self.memory_bytes = self.memory_bytes - before + leaf.memory_bytes();
-            self.len += 1;
-            return;
+            let Some(separator) = leaf.separator(hash) else {
+                break;
+            };
+            let mut grown = 0;
+            if let Some(right) = self.root.split(hash, separator, &mut grown) {
+                let node = Node {
+                    starts: vec![0, right.0],
+                    children: vec![self.root.clone(), right.1],
+                };
+                grown += node.memory_bytes() as isize;
+                self.root = Child::Node(Arc::new(node));
+            }
+            self.grow(grown);
         }
+        self.change_leaf(hash, |leaf| leaf.append(hash, key, value));
+        self.len += 1;
     }
 
     /// Removes a key. Returns whether it was there.
@@ -185,37 +176,52 @@ impl PackedTable {
         if self.find(hash, key).is_none() {
             return false;
         }
-        self.len -= 1;
-        if self.is_empty() {
-            *self = Self::new();
-            return true;
-        }
-        let mut place = self.root.leaf_mut(hash);
-        let mut few = false;
-        while let Some(current) = place {
-            let leaf = Arc::make_mut(current);
-            if let Some(index) = leaf.find(hash, key) {
-                let before = leaf.memory_bytes();
-                leaf.remove(index);
-                few = leaf.len() < FEW_ENTRIES;
-                self.memory_bytes = self.memory_bytes - before + leaf.memory_bytes();
-                break;
+        let few = self.change_leaf(hash, |first| {
+            let mut leaf = &mut *first;
+            loop {
+                if let Some(index) = leaf.find(hash, key) {
+                    leaf.remove(index);
+                    break;
+                }
+                match &mut leaf.next {
+                    Some(next) => leaf = Arc::make_mut(next),
+                    None => break,
+                }
             }
-            place = leaf.next.as_mut();
-        }
+            first.unchain();
+            first.len() < FEW_ENTRIES
+        });
+        self.len -= 1;
         if few {
-            self.merge(hash);
+            let mut grown = 0;
+            self.root.merge(hash, &mut grown);
+            self.grow(grown);
         }
         true
     }
 
+    /// Changes the leaf that entries of this hash are in.
+    fn change_leaf<R>(&mut self, hash: u64, change: impl FnOnce(&mut Leaf) -> R) -> R {
+        let leaf = self.root.leaf_mut(hash);
+        let before = leaf.memory_bytes();
+        let result = change(leaf);
+        let grown = leaf.memory_bytes() as isize - before as isize;
+        self.grow(grown);
+        result
+    }
+
+    fn grow(&mut self, by: isize) {
+        self.memory_bytes = self.memory_bytes.strict_add_signed(by);
+    }
+
     /// All entries, in the order of hashes as far as leaves go.
     pub fn iter(&self) -> Iter<'_> {
+        let (leaf, end) = self.leaf(0);
         Iter {
             table: self,
-            leaf: self.leaf(0),
+            leaf,
             index: 0,
-            end: self.leaf(0).and_then(|leaf| end_of(0, leaf)),
+            end,
             left: self.len,
         }
     }
@@ -223,240 +229,209 @@ impl PackedTable {
     /// Visits some dozens of entries from `cursor` on and returns where to go on, 0 for the end. Every entry that is present from
     /// the call with cursor 0 to the one that returns 0 is visited at least once. Any number is a good cursor.
     pub fn scan(&self, cursor: u64, visit: &mut dyn FnMut(Entry<'_>)) -> u64 {
-        let position = cursor.reverse_bits();
-        let Some(first) = self.leaf(position) else {
-            return 0;
-        };
-        for leaf in chain(first) {
-            (0..leaf.len()).for_each(|index| visit(leaf.entry(index)));
+        let (first, end) = self.leaf(cursor.reverse_bits());
+        for leaf in first.chain() {
+            leaf.entries().for_each(&mut *visit);
         }
-        end_of(position, first).map_or(0, u64::reverse_bits)
+        end.map_or(0, u64::reverse_bits)
     }
 
-    /// An entry, each with the same chance. `next_random` yields random words. (Where more hashes begin alike than chance
-    /// would have it, chances are only similar.)
+    /// An entry, each with the same chance. `next_random` yields random words. (Entries of one hash, more than a leaf holds, are less
+    /// likely.)
     pub fn random(&self, next_random: &mut dyn FnMut() -> u64) -> Option<Entry<'_>> {
-        let deepest = self.leaves.iter().rposition(|leaves| *leaves > 0)? as u32;
+        if self.is_empty() {
+            return None;
+        }
         for _ in 0..MOST_TRIES {
-            let leaf = self.leaf(next_random())?;
-            let word = next_random();
-            // A leaf of one bit less is met twice as often, whatever it holds.
-            if word.leading_zeros() < deepest - leaf.depth() {
-                continue;
-            }
-            let total: usize = chain(leaf).map(Leaf::len).sum();
-            let index = (word & 0xffff_ffff) as usize % total.max(MOST_ENTRIES);
-            if index < total {
-                return nth(leaf, index);
+            if let Some(entry) = self.root.random(next_random, true) {
+                return Some(entry);
             }
         }
         let mut position = next_random();
         loop {
-            let leaf = self.leaf(position)?;
-            let total: usize = chain(leaf).map(Leaf::len).sum();
-            if total > 0 {
-                return nth(leaf, next_random() as usize % total);
+            let (leaf, end) = self.leaf(position);
+            match leaf.len() {
+                0 => position = end.unwrap_or(0),
+                len => return Some(leaf.entry(next_random() as usize % len)),
             }
-            position = end_of(position, leaf).unwrap_or(0);
         }
     }
 
-    /// The leaf that keys of this hash are in.
-    fn leaf(&self, hash: u64) -> Option<&Leaf> {
-        let mut place = &self.root;
-        let mut rest = hash;
+    /// The leaf that entries of this hash are in, and the first hash behind it, if there is one.
+    fn leaf(&self, hash: u64) -> (&Leaf, Option<u64>) {
+        let (mut child, mut end) = (&self.root, None);
         loop {
-            match place {
-                Place::Empty => return None,
-                Place::Leaf(leaf) => return Some(leaf),
-                Place::Node(node) => {
-                    place = &node.places[node.owner(rest)];
-                    rest <<= node.bits;
+            match child {
+                Child::Leaf(leaf) => return (leaf, end),
+                Child::Node(node) => {
+                    let index = node.index(hash);
+                    child = &node.children[index];
+                    end = node.starts.get(index + 1).copied().or(end);
                 }
             }
         }
     }
-
-    fn split(&mut self, hash: u64) {
-        let leaf = self.leaf(hash).expect("a full leaf is there");
-        let depth = leaf.depth() as usize;
-        let before = leaf.memory_bytes();
-        let halves = leaf.split();
-        self.leaves[depth] -= 1;
-        self.leaves[depth + 1] += 2;
-        self.memory_bytes -= before;
-        self.memory_bytes += halves.iter().map(Leaf::memory_bytes).sum::<usize>();
-        let mut nodes = 0;
-        self.root.split(hash, 0, halves.map(Arc::new), &mut nodes);
-        self.memory_bytes += nodes;
-    }
-
-    fn merge(&mut self, hash: u64) {
-        if let Some(merge) = self.root.merge(hash, 0) {
-            self.leaves[merge.depth as usize] -= 2;
-            self.leaves[merge.depth as usize - 1] += 1;
-            self.memory_bytes = self.memory_bytes + merge.added_bytes - merge.freed_bytes;
-        }
-    }
 }
 
-/// What merging two leaves did.
-struct Merge {
-    /// The depth that they were of.
-    depth: u32,
-    added_bytes: usize,
-    freed_bytes: usize,
-}
-
-impl Place {
-    /// The leaf that keys of this hash are in; the way to it is no longer shared.
-    fn leaf_mut(&mut self, hash: u64) -> Option<&mut Arc<Leaf>> {
-        let mut place = self;
-        let mut rest = hash;
+impl Child {
+    /// The leaf that entries of this hash are in; neither it nor what leads to it is shared any more.
+    fn leaf_mut(&mut self, hash: u64) -> &mut Leaf {
+        let mut child = self;
         loop {
-            match place {
-                Self::Empty => return None,
-                Self::Leaf(leaf) => return Some(leaf),
+            match child {
+                Self::Leaf(leaf) => return Arc::make_mut(leaf),
                 Self::Node(node) => {
                     let node = Arc::make_mut(node);
-                    let owner = node.owner(rest);
-                    rest <<= node.bits;
-                    place = &mut node.places[owner];
+                    let index = node.index(hash);
+                    child = &mut node.children[index];
                 }
             }
         }
     }
 
-    /// Puts `halves` in place of the leaf of this hash. `base` is the number of bits that lead here; what nodes take more
-    /// memory is added to `added_bytes`.
-    fn split(&mut self, hash: u64, base: u32, halves: [Arc<Leaf>; 2], added_bytes: &mut usize) {
+    /// Splits the leaf of this hash. Returns what must stand behind this child, and where that begins. `grown` counts the bytes.
+    fn split(&mut self, hash: u64, separator: u64, grown: &mut isize) -> Option<(u64, Self)> {
+        *grown -= self.own_bytes();
+        let right = match self {
+            Self::Leaf(leaf) => {
+                let [left, right] = leaf.split(separator);
+                *leaf = Arc::new(left);
+                Some((separator, Self::Leaf(Arc::new(right))))
+            }
+            Self::Node(node) => {
+                let node = Arc::make_mut(node);
+                let index = node.index(hash);
+                let new = node.children[index].split(hash, separator, grown);
+                new.and_then(|(start, child)| {
+                    node.starts.insert(index + 1, start);
+                    node.children.insert(index + 1, child);
+                    node.split_if_full()
+                })
+            }
+        };
+        *grown += self.own_bytes();
+        if let Some((_, right)) = &right {
+            *grown += right.own_bytes();
+        }
+        right
+    }
+
+    /// Merges what has few entries or children on the way to this hash with a neighbour. `grown` counts the bytes.
+    fn merge(&mut self, hash: u64, grown: &mut isize) {
         let Self::Node(node) = self else {
-            let node = Node {
-                bits: 1,
-                places: halves.map(Self::Leaf).into(),
-            };
-            *added_bytes += node.memory_bytes();
-            *self = Self::Node(Arc::new(node));
             return;
         };
         let node = Arc::make_mut(node);
-        let depth = halves[0].depth();
-        if depth > base + node.bits && node.bits < MOST_NODE_BITS {
-            let before = node.memory_bytes();
-            node.double();
-            *added_bytes += node.memory_bytes() - before;
+        let index = node.index(hash);
+        node.children[index].merge(hash, grown);
+        if !node.children[index].has_few() {
+            return;
         }
-        let owner = node.owner(hash << base);
-        if depth > base + node.bits {
-            let below = base + node.bits;
-            node.places[owner].split(hash, below, halves, added_bytes);
-        } else {
-            let run = 1 << (base + node.bits - depth);
-            let [low, high] = halves;
-            node.places[owner] = Self::Leaf(low);
-            node.places[owner + run] = Self::Leaf(high);
+        let before = node.memory_bytes();
+        let left = index.saturating_sub(1);
+        if node.merge_at(left, grown) || node.merge_at(index, grown) {
+            *grown += node.memory_bytes() as isize - before as isize;
+        }
+        if node.children.len() == 1 {
+            *grown -= node.memory_bytes() as isize;
+            *self = node.children.swap_remove(0);
         }
     }
 
-    /// Merges the leaf of this hash with its sibling, if that is one and both have few entries.
-    fn merge(&mut self, hash: u64, base: u32) -> Option<Merge> {
-        let Self::Node(node) = self else {
-            return None;
-        };
-        let node = Arc::make_mut(node);
-        let owner = node.owner(hash << base);
-        let before = node.memory_bytes();
-        let mut merge = match &node.places[owner] {
-            Self::Empty => return None,
-            Self::Node(_) => node.places[owner].merge(hash, base + node.bits)?,
-            Self::Leaf(leaf) => {
-                let depth = leaf.depth();
-                let sibling = owner ^ 1 << (base + node.bits - depth);
-                let Self::Leaf(other) = &node.places[sibling] else {
-                    return None;
-                };
-                if !leaf.can_merge(other) {
-                    return None;
-                }
-                let merged = leaf.merged(other);
-                let merge = Merge {
-                    depth,
-                    added_bytes: merged.memory_bytes(),
-                    freed_bytes: leaf.memory_bytes() + other.memory_bytes(),
-                };
-                node.places[owner.max(sibling)] = Self::Empty;
-                node.places[owner.min(sibling)] = Self::Leaf(Arc::new(merged));
-                merge
-            }
-        };
-        while node.halve() {}
-        merge.freed_bytes += before;
-        if node.bits > 0 {
-            merge.added_bytes += node.memory_bytes();
-        } else {
-            *self = node.places.swap_remove(0);
+    fn has_few(&self) -> bool {
+        match self {
+            Self::Leaf(leaf) => leaf.len() < FEW_ENTRIES,
+            Self::Node(node) => node.children.len() < FEW_CHILDREN,
         }
-        Some(merge)
+    }
+
+    /// An entry, or none as often as makes all entries of a table as likely.
+    fn random(&self, next_random: &mut dyn FnMut() -> u64, is_root: bool) -> Option<Entry<'_>> {
+        let word = next_random() as u32 as usize;
+        // There is but one root. Of other nodes and leaves, a full one must not be worth less than one with few entries.
+        let of = |len: usize, most: usize| if is_root { len } else { most.max(len) };
+        match self {
+            Self::Node(node) => {
+                let index = word % of(node.children.len(), MOST_CHILDREN);
+                node.children.get(index)?.random(next_random, false)
+            }
+            Self::Leaf(first) => {
+                let len = first.chain().map(Leaf::len).sum();
+                first
+                    .chain()
+                    .flat_map(Leaf::entries)
+                    .nth(word % of(len, MOST_ENTRIES))
+            }
+        }
+    }
+
+    /// Bytes of the leaf or node itself.
+    fn own_bytes(&self) -> isize {
+        let bytes = match self {
+            Self::Leaf(leaf) => leaf.memory_bytes(),
+            Self::Node(node) => node.memory_bytes(),
+        };
+        bytes as isize
     }
 }
 
 impl Node {
-    /// Where the leaf or node of these bits stands; the first ones count.
+    /// The child that entries of this hash are in.
     #[inline]
-    fn owner(&self, hash: u64) -> usize {
-        let mut index = (hash >> (64 - self.bits)) as usize;
-        while let Place::Empty = self.places[index] {
-            index &= index - 1;
-        }
-        index
+    fn index(&self, hash: u64) -> usize {
+        self.starts[1..].partition_point(|start| *start <= hash)
     }
 
-    fn double(&mut self) {
-        let places = std::mem::take(&mut self.places);
-        self.bits += 1;
-        self.places = places
-            .into_iter()
-            .flat_map(|place| [place, Place::Empty])
-            .collect();
+    /// Keeps one half of the children and returns the other, with where it begins, if there are too many.
+    fn split_if_full(&mut self) -> Option<(u64, Child)> {
+        if self.children.len() <= MOST_CHILDREN {
+            return None;
+        }
+        let at = self.children.len() / 2;
+        let right = Self {
+            starts: self.starts.split_off(at),
+            children: self.children.split_off(at),
+        };
+        self.starts.shrink_to_fit();
+        self.children.shrink_to_fit();
+        Some((right.starts[0], Child::Node(Arc::new(right))))
     }
 
-    /// Drops every second place if nothing stands there. Returns whether it did.
-    fn halve(&mut self) -> bool {
-        let places = &self.places;
-        let is_empty = |index: usize| matches!(places[index], Place::Empty);
-        if self.bits == 0 || !(1..places.len()).step_by(2).all(is_empty) {
-            return false;
+    /// Merges the child at `index` with the one behind it, if both together have few. Returns whether it did; `grown` counts the
+    /// bytes of the children.
+    fn merge_at(&mut self, index: usize, grown: &mut isize) -> bool {
+        let [left, right] = match self.children.get_mut(index..index + 2) {
+            Some([left, right]) => [left, right],
+            _ => return false,
+        };
+        let before = left.own_bytes() + right.own_bytes();
+        match (&mut *left, &*right) {
+            (Child::Leaf(left), Child::Leaf(right)) if left.can_merge(right) => {
+                *left = Arc::new(left.merged(right));
+            }
+            (Child::Leaf(_), Child::Leaf(right)) if right.len() == 0 && right.next.is_none() => {}
+            (Child::Leaf(left), Child::Leaf(right)) if left.len() == 0 && left.next.is_none() => {
+                *left = Arc::clone(right);
+            }
+            (Child::Node(left), Child::Node(right))
+                if left.children.len() + right.children.len() <= MOST_CHILDREN * 3 / 4 =>
+            {
+                let left = Arc::make_mut(left);
+                left.starts.extend_from_slice(&right.starts);
+                left.children.extend_from_slice(&right.children);
+            }
+            _ => return false,
         }
-        self.bits -= 1;
-        let places = std::mem::take(&mut self.places);
-        self.places = places.into_iter().step_by(2).collect();
+        *grown += left.own_bytes() - before;
+        self.starts.remove(index + 1);
+        self.children.remove(index + 1);
         true
     }
 
     fn memory_bytes(&self) -> usize {
-        allocated(16 + 32) + allocated(16 * self.places.len())
+        let children = self.children.len().next_power_of_two();
+        allocated(16 + 48) + allocated(8 * children) + allocated(16 * children)
     }
-}
-
-/// A leaf and those behind it.
-fn chain(leaf: &Leaf) -> impl Iterator<Item = &Leaf> {
-    std::iter::successors(Some(leaf), |leaf| leaf.next.as_deref())
-}
-
-fn nth(leaf: &Leaf, mut index: usize) -> Option<Entry<'_>> {
-    for leaf in chain(leaf) {
-        if index < leaf.len() {
-            return Some(leaf.entry(index));
-        }
-        index -= leaf.len();
-    }
-    None
-}
-
-/// The first hash behind those of the leaf that `position` falls into, if there is one.
-fn end_of(position: u64, leaf: &Leaf) -> Option<u64> {
-    let last = position | u64::MAX.checked_shr(leaf.depth()).unwrap_or(0);
-    last.checked_add(1)
 }
 
 /// See [`PackedTable::iter`].
@@ -464,7 +439,7 @@ fn end_of(position: u64, leaf: &Leaf) -> Option<u64> {
 pub struct Iter<'a> {
     table: &'a PackedTable,
     /// Where it is, and what comes next there.
-    leaf: Option<&'a Leaf>,
+    leaf: &'a Leaf,
     index: usize,
     /// Where the leaves behind begin.
     end: Option<u64>,
@@ -475,22 +450,20 @@ impl<'a> Iterator for Iter<'a> {
     type Item = Entry<'a>;
 
     fn next(&mut self) -> Option<Entry<'a>> {
-        loop {
-            let leaf = self.leaf?;
-            if self.index < leaf.len() {
-                let entry = leaf.entry(self.index);
-                self.index += 1;
-                self.left -= 1;
-                return Some(entry);
-            }
+        while self.index == self.leaf.len() {
             self.index = 0;
-            self.leaf = leaf.next.as_deref();
-            if self.leaf.is_none() {
-                let position = self.end?;
-                self.leaf = self.table.leaf(position);
-                self.end = self.leaf.and_then(|leaf| end_of(position, leaf));
+            if let Some(next) = &self.leaf.next {
+                self.leaf = next;
+            } else {
+                let leaf;
+                (leaf, self.end) = self.table.leaf(self.end?);
+                self.leaf = leaf;
             }
         }
+        let entry = self.leaf.entry(self.index);
+        self.index += 1;
+        self.left -= 1;
+        Some(entry)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -19,7 +19,7 @@ const IS_BLOB: u8 = 1;
 /// The bytes of the length that opens a blob.
 const BLOB_HEADER: usize = 4;
 
-/// Entries whose hashes agree in their first `depth` bits.
+/// Entries whose hashes lie in one interval.
 ///
 /// The buffer holds them back to back, each `key length * 2` (one or two bytes, seven bits each), key, value. A long one
 /// is two bytes, [`IS_BLOB`] and its place among the blobs.
@@ -28,18 +28,17 @@ pub(super) struct Leaf {
     bytes: Vec<u8>,
     /// Long entries: the key's length, key, value.
     blobs: Vec<Arc<[u8]>>,
-    /// What did not fit although no bit of the hash is left to split by.
+    /// What did not fit although all hashes are equal.
     pub(super) next: Option<Arc<Leaf>>,
     /// Where each entry ends in the buffer.
     ends: [u16; MOST_ENTRIES],
     /// The last byte of each entry's hash.
     tags: [u8; MOST_ENTRIES],
     len: u8,
-    depth: u8,
 }
 
 impl Leaf {
-    pub(super) fn new(depth: u32) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             bytes: Vec::new(),
             blobs: Vec::new(),
@@ -47,7 +46,6 @@ impl Leaf {
             ends: [0; MOST_ENTRIES],
             tags: [0; MOST_ENTRIES],
             len: 0,
-            depth: depth as u8,
         }
     }
 
@@ -56,13 +54,12 @@ impl Leaf {
         usize::from(self.len)
     }
 
-    /// How many first bits of the hash all entries have in common.
-    pub(super) fn depth(&self) -> u32 {
-        u32::from(self.depth)
+    /// Heap bytes of the leaf and those behind it, the allocator's rounding included.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.chain().map(Self::own_bytes).sum()
     }
 
-    /// Heap bytes that the leaf stands for, the allocator's rounding included; the leaves behind left out.
-    pub(super) fn memory_bytes(&self) -> usize {
+    fn own_bytes(&self) -> usize {
         let blobs = self.blobs.iter().map(|blob| allocated(16 + blob.len()));
         allocated(16 + LEAF_BYTES)
             + allocated(self.bytes.len())
@@ -102,7 +99,7 @@ impl Leaf {
     }
 
     /// Adds an entry that is not there, where [`Leaf::is_full_for`] allows it.
-    pub(super) fn push(&mut self, hash: u64, key: &[u8], value: &[u8]) {
+    fn push(&mut self, hash: u64, key: &[u8], value: &[u8]) {
         let index = self.len();
         self.make_room(packed_len(key, value));
         if is_long(key, value) {
@@ -164,36 +161,89 @@ impl Leaf {
         }
     }
 
-    /// Two leaves in place of this one: the entries whose next bit of the hash is 0, and those where it is 1.
-    pub(super) fn split(&self) -> [Self; 2] {
-        let mut halves = [(); 2].map(|()| Self::new(self.depth() + 1));
-        for (key, value) in self.entries() {
-            let hash = hash_of(key);
-            let half = &mut halves[(hash >> (63 - self.depth())) as usize & 1];
-            half.push(hash, key, value);
+    /// Where to part the entries, one of hash `new` to be added among them: the two sides have about as many, and a number
+    /// of few bits was looked for. `None` if all hashes are equal.
+    pub(super) fn separator(&self, new: u64) -> Option<u64> {
+        let mut hashes: Vec<u64> = self.entries().map(|(key, _)| hash_of(key)).collect();
+        hashes.sort_unstable();
+        let len = hashes.len();
+        let last = hashes[len - 1];
+        if new > last {
+            // Probably entries come in the order of hashes, from another table: leaves are then left full.
+            return Some(roundest(last, new));
         }
-        halves
+        // Not always in the middle: leaves of one size would be split at one time again.
+        let middle = len * 3 / 8 + new as usize % (len / 4).max(1);
+        let from_middle = (middle..len).chain(1..middle);
+        let mut pairs = from_middle.map(|at| (hashes[at.max(1) - 1], hashes[at]));
+        let (from, to) = pairs.find(|(from, to)| from < to)?;
+        Some(roundest(from, to))
     }
 
-    /// Whether no leaf is behind either, and the entries of both together leave a leaf with half its room to spare.
+    /// Two leaves in place of this one: the entries whose hashes are less than `separator`, and the others.
+    pub(super) fn split(&self, separator: u64) -> [Self; 2] {
+        let mut sides = [Self::new(), Self::new()];
+        // Neither buffer is to grow through all sizes.
+        let entries = self.chain().flat_map(Self::entries);
+        let (mut lens, mut hashed) = ([0, 0], Vec::with_capacity(MOST_ENTRIES));
+        for (key, value) in entries {
+            let hash = hash_of(key);
+            lens[usize::from(hash >= separator)] += packed_len(key, value);
+            hashed.push((hash, key, value));
+        }
+        for (side, len) in sides.iter_mut().zip(lens) {
+            side.make_room(len.min(MOST_BYTES));
+        }
+        for (hash, key, value) in hashed {
+            sides[usize::from(hash >= separator)].append(hash, key, value);
+        }
+        sides
+    }
+
+    /// Whether no leaf is behind either, and the entries of both together leave a leaf with room to spare.
     pub(super) fn can_merge(&self, other: &Self) -> bool {
-        self.depth == other.depth
-            && self.next.is_none()
+        self.next.is_none()
             && other.next.is_none()
-            && self.len() + other.len() <= MOST_ENTRIES / 2
-            && self.bytes.len() + other.bytes.len() <= MOST_BYTES / 2
+            && self.len() + other.len() <= MOST_ENTRIES * 3 / 4
+            && self.bytes.len() + other.bytes.len() <= MOST_BYTES * 3 / 4
     }
 
-    /// One leaf in place of these two, which part at their last bit.
+    /// One leaf in place of these two.
     pub(super) fn merged(&self, other: &Self) -> Self {
-        let mut merged = Self::new(self.depth() - 1);
+        let mut merged = Self::new();
+        merged.make_room(self.bytes.len() + other.bytes.len());
         for (key, value) in self.entries().chain(other.entries()) {
             merged.push(hash_of(key), key, value);
         }
         merged
     }
 
-    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+    /// The leaf and those behind it.
+    pub(super) fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |leaf| leaf.next.as_deref())
+    }
+
+    /// Lets go of what is behind, as far as it is empty.
+    pub(super) fn unchain(&mut self) {
+        if self
+            .next
+            .as_ref()
+            .is_some_and(|next| next.chain().all(|leaf| leaf.len() == 0))
+        {
+            self.next = None;
+        }
+    }
+
+    /// As [`Leaf::push`], in a leaf behind if this one is full.
+    pub(super) fn append(&mut self, hash: u64, key: &[u8], value: &[u8]) {
+        let mut leaf = self;
+        while leaf.is_full_for(key, value) {
+            leaf = Arc::make_mut(leaf.next.get_or_insert_with(|| Arc::new(Self::new())));
+        }
+        leaf.push(hash, key, value);
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         (0..self.len()).map(|index| self.entry(index))
     }
 
@@ -248,6 +298,12 @@ fn packed_len(key: &[u8], value: &[u8]) -> usize {
 fn blob(key: &[u8], value: &[u8]) -> Arc<[u8]> {
     let key_len = u32::try_from(key.len()).expect("a request's word has at most 512 MB");
     [&key_len.to_le_bytes(), key, value].concat().into()
+}
+
+/// The number of the fewest bits that is above `from` and not above `to`.
+fn roundest(from: u64, to: u64) -> u64 {
+    let bit = (from ^ to).ilog2();
+    to >> bit << bit
 }
 
 /// What an allocator gives for so many bytes: four sizes between each power of two and the next.

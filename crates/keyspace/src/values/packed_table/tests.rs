@@ -15,28 +15,31 @@ fn contents(table: &PackedTable) -> BTreeMap<Vec<u8>, Vec<u8>> {
     map
 }
 
-/// What the counters should say, counted anew.
+/// Counts anew, and looks whether everything is where it belongs.
 fn check(table: &PackedTable) {
-    let mut leaves = [0; MOST_DEPTH as usize + 1];
     let mut bytes = 0;
-    let mut places = vec![(&table.root, 0)];
-    while let Some((place, depth)) = places.pop() {
-        match place {
-            Place::Empty => {}
-            Place::Leaf(leaf) => {
-                assert!(leaf.depth() <= depth);
-                leaves[leaf.depth() as usize] += 1;
-                bytes += chain(leaf).map(Leaf::memory_bytes).sum::<usize>();
+    let mut children = vec![(&table.root, 0, u64::MAX)];
+    while let Some((child, start, last)) = children.pop() {
+        bytes += child.own_bytes();
+        match child {
+            Child::Leaf(leaf) => {
+                for (key, _) in leaf.chain().flat_map(Leaf::entries) {
+                    assert!((start..=last).contains(&hash_of(key)));
+                }
             }
-            Place::Node(node) => {
-                assert_eq!(node.places.len(), 1 << node.bits);
-                bytes += node.memory_bytes();
-                places.extend(node.places.iter().map(|place| (place, depth + node.bits)));
+            Child::Node(node) => {
+                assert!((2..=MOST_CHILDREN).contains(&node.children.len()));
+                assert_eq!(node.starts.len(), node.children.len());
+                assert_eq!(node.starts[0], start);
+                for (index, child) in node.children.iter().enumerate() {
+                    let end = node.starts.get(index + 1);
+                    let last = end.map_or(last, |end| end - 1);
+                    children.push((child, node.starts[index], last));
+                }
             }
         }
     }
-    assert_eq!(table.leaves, leaves);
-    assert_eq!(table.memory_bytes(), bytes);
+    assert_eq!(table.memory_bytes() as isize, bytes);
 }
 
 /// Keys that collide, and keys that do not.
@@ -137,7 +140,7 @@ fn shrinks_as_it_grew() {
     for number in 29_900..30_000u32 {
         assert!(table.remove(format!("member:{number}").as_bytes()));
     }
-    assert_eq!(table.memory_bytes(), 0);
+    assert_eq!(table.memory_bytes(), PackedTable::new().memory_bytes());
     assert_eq!(table.iter().count(), 0);
     assert_eq!(table.scan(0, &mut |_| panic!("nothing is there")), 0);
     assert_eq!(table.random(&mut || 7), None);
@@ -191,20 +194,28 @@ fn random_entries_are_all_as_likely() {
 }
 
 #[test]
-fn a_random_entry_is_found_among_empty_leaves() {
-    let mut table = PackedTable::new();
-    for number in 0..60 {
-        table.insert(format!("alike:{number}").as_bytes(), b"");
+fn entries_that_come_in_order_leave_leaves_full() {
+    let table = numbered(20_000);
+    let mut copy = PackedTable::new();
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| hash_of(key));
+    for (key, value) in entries {
+        copy.insert(key, value);
     }
-    let mut word = 0u64;
-    assert!(
-        table
-            .random(&mut || {
-                word = word.wrapping_add(1 << 58 | 1);
-                word
-            })
-            .is_some()
-    );
+    check(&copy);
+    assert_eq!(contents(&copy), contents(&table));
+    let (ordered, random) = (copy.memory_bytes(), table.memory_bytes());
+    assert!(ordered < random * 19 / 20, "{ordered} {random}");
+}
+
+#[test]
+fn cursors_are_small_numbers() {
+    let table = numbered(20_000);
+    let mut cursor = table.scan(0, &mut |_| {});
+    while cursor != 0 {
+        assert!(cursor < 1 << 24, "{cursor}");
+        cursor = table.scan(cursor, &mut |_| {});
+    }
 }
 
 #[test]
@@ -213,23 +224,22 @@ fn a_clone_shares_all_but_what_changes() {
     let clone = table.clone();
     table.insert(b"member:77", b"changed");
     assert_eq!(clone.get(b"member:77"), Some(&77u32.to_le_bytes()[..]));
-    let (Place::Node(ours), Place::Node(theirs)) = (&table.root, &clone.root) else {
+    let (Child::Node(ours), Child::Node(theirs)) = (&table.root, &clone.root) else {
         panic!("20000 entries take more than a leaf");
     };
-    let pairs = ours.places.iter().zip(&theirs.places);
+    let pairs = ours.children.iter().zip(&theirs.children);
     let shared = pairs.filter(|pair| match pair {
-        (Place::Node(ours), Place::Node(theirs)) => Arc::ptr_eq(ours, theirs),
-        (Place::Leaf(ours), Place::Leaf(theirs)) => Arc::ptr_eq(ours, theirs),
-        (Place::Empty, Place::Empty) => true,
+        (Child::Node(ours), Child::Node(theirs)) => Arc::ptr_eq(ours, theirs),
+        (Child::Leaf(ours), Child::Leaf(theirs)) => Arc::ptr_eq(ours, theirs),
         _ => false,
     });
-    assert_eq!(shared.count(), ours.places.len() - 1);
+    assert_eq!(shared.count(), ours.children.len() - 1);
 }
 
 #[test]
 fn a_leaf_has_the_size_that_is_counted() {
     if size_of::<usize>() == 8 {
         assert_eq!(size_of::<Leaf>(), leaf::LEAF_BYTES);
-        assert_eq!(size_of::<Node>(), 32);
+        assert_eq!(size_of::<Node>(), 48);
     }
 }
