@@ -12,15 +12,14 @@ pub mod stream;
 
 mod hash;
 mod list;
-
 mod ranked_tree;
 mod set;
 mod shared_vec;
 mod sorted_set;
 
-pub use hash::Hash;
+pub use hash::{Fields as HashFields, Hash, Limits as HashLimits};
 pub use list::{End, List, ListOptions, Node};
-pub use set::Set;
+pub use set::{Members as SetMembers, Set};
 pub use sorted_set::{Entries as SortedSetEntries, Limits as SortedSetLimits, SortedSet};
 pub use stream::Stream;
 

@@ -51,6 +51,12 @@ pub struct PackedTable {
     memory_bytes: usize,
 }
 
+impl std::fmt::Debug for PackedTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
 #[derive(Clone)]
 enum Child {
     Leaf(Arc<Leaf>),
