@@ -157,7 +157,7 @@ fn the_digest_tells_contents_apart_and_nothing_else() {
     let mut plain = Keyspace::new(4, 0);
     plain.databases[0]
         .keys
-        .insert(b"k", Value::Bytes(b"12"), None, Tag(7));
+        .insert(b"k", lastsave_dict::Value::Bytes(b"12"), None, Tag(7));
     assert_eq!(encoded.digest(), plain.digest(), "the encoding");
 }
 
