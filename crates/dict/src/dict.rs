@@ -231,6 +231,20 @@ impl<O: Object> Dict<O> {
         self.snapshots.clear(&mut self.table);
     }
 
+    /// Takes out all entries at once, as a table of their own, and leaves none. `None` during a snapshot, which needs them:
+    /// see [`Dict::clear`].
+    pub fn detach(&mut self) -> Option<Self> {
+        if self.snapshot_running() {
+            return None;
+        }
+        let empty = self.table.successor();
+        Some(Self {
+            hasher: self.hasher.clone(),
+            table: std::mem::replace(&mut self.table, empty),
+            snapshots: Snapshots::new(),
+        })
+    }
+
     /// Visits at least one bucket at `cursor` and returns the next cursor, 0 at the end. Every entry present
     /// from the first call to the last is visited at least once, whatever is inserted or removed between calls.
     pub fn scan(&self, cursor: Cursor, visit: &mut dyn FnMut(EntryRef<'_, O>)) -> Cursor {

@@ -2,6 +2,7 @@
 
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
+#[derive(Clone)]
 pub(crate) struct Hasher {
     secrets: RapidSecrets,
     /// Tests clear bits here, so that keys collide as they please.

@@ -1,21 +1,14 @@
 //! The periodic work: expiry, save points, rewrites that are due, idle clients.
 
-use lastsave_keyspace::Propagated;
 use lastsave_vfs::Vfs;
 
 use crate::engine::Engine;
-
-/// Entries with an expiry that one slice of the active expiry cycle looks at.
-const EXPIRE_SLICE_ENTRIES: usize = 40;
-
-/// Slices at most in one run of the periodic work, when each finds many keys to remove.
-const MAX_EXPIRE_SLICES: usize = 128;
 
 impl Engine {
     /// Runs about `hz` times a second.
     pub(crate) fn cron(&mut self, vfs: &mut dyn Vfs) {
         if self.active_expire {
-            self.expire_some();
+            self.expire_slowly();
         }
         self.close_idle_clients();
         self.repair_log(vfs);
@@ -28,38 +21,6 @@ impl Engine {
             self.rewrite_if_due(vfs);
         }
         self.save_if_scheduled();
-    }
-
-    fn expire_some(&mut self) {
-        let mut expired = Vec::new();
-        for _ in 0..MAX_EXPIRE_SLICES {
-            let now_ms = self.now_ms();
-            if !self
-                .keyspace
-                .expire_cycle(now_ms, EXPIRE_SLICE_ENTRIES, &mut expired)
-            {
-                break;
-            }
-        }
-        if expired.is_empty() {
-            return;
-        }
-        self.stats.expired += expired.len() as u64;
-        let name: &[u8] = if self.config.lazyfree_lazy_expire {
-            b"UNLINK"
-        } else {
-            b"DEL"
-        };
-        for (db, key) in expired {
-            self.saves.dirty += 1;
-            if self.aof.is_some() {
-                let args = [name, &key].into_iter().collect();
-                self.unit.push(Propagated { db, args });
-                // Each removal is a unit of its own: between any two of them the data are whole.
-                self.commit_unit(false);
-            }
-            self.break_watches_of(db, &key);
-        }
     }
 
     fn close_idle_clients(&mut self) {

@@ -11,6 +11,7 @@ use lastsave_vfs::Vfs;
 use crate::client::{Client, Queued};
 use crate::config::FsyncPolicy;
 use crate::engine::Engine;
+use crate::eviction::OUT_OF_MEMORY;
 use crate::server::data_handler;
 
 /// Before AUTH a request may have at most so many words, and words of at most so many bytes, as in Redis.
@@ -111,6 +112,7 @@ impl Engine {
 
     /// Executes one request of a client and decides what its reply waits for.
     fn execute(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
+        self.make_room(Some(client));
         match self.resolve(client, args) {
             Ok(command) => {
                 client.last_command = command.name;
@@ -176,6 +178,9 @@ impl Engine {
         }
         if client.in_multi && flags.has(CommandFlags::NO_MULTI) {
             return Err("ERR Command not allowed inside a transaction".into());
+        }
+        if self.is_denied_memory(client, command) {
+            return Err(OUT_OF_MEMORY.into());
         }
         let writes = flags.has(CommandFlags::WRITE)
             || (matches!(command.handler, Handler::Server(ServerCommand::Exec))
@@ -258,6 +263,7 @@ impl Engine {
         self.stats.hits += effects.hits;
         self.stats.misses += effects.misses;
         self.stats.expired += effects.expired;
+        let garbage = std::mem::take(&mut effects.garbage);
         self.saves.dirty += effects.dirty;
         if let Some(aof) = &mut self.aof {
             self.unit.append(&mut effects.ahead);
@@ -281,6 +287,7 @@ impl Engine {
         if !effects.touched.is_empty() || !effects.touched_dbs.is_empty() {
             self.break_watches(client);
         }
+        self.free(garbage);
     }
 
     /// Appends the gathered unit to the append-only file: bare if it is one command, else between MULTI and EXEC.

@@ -41,6 +41,9 @@ pub struct Engine {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: Stats,
     pub(crate) observed: Observed,
+    pub(crate) expiry: crate::expiry::Expiry,
+    pub(crate) eviction: crate::eviction::Eviction,
+    pub(crate) lazyfree: crate::lazyfree::LazyFree,
 
     /// The time of the call being handled, microseconds since the epoch.
     pub(crate) now_us: u64,
@@ -89,6 +92,9 @@ impl Engine {
             outputs: VecDeque::new(),
             stats: Stats::default(),
             observed: Observed::default(),
+            expiry: crate::expiry::Expiry::default(),
+            eviction: crate::eviction::Eviction::default(),
+            lazyfree: crate::lazyfree::LazyFree::default(),
             now_us: 0,
             started_us: 0,
             next_cron_us: 0,
@@ -211,8 +217,11 @@ impl Engine {
         }
         if self.busy_until_us == 0 {
             self.walk_snapshot();
+            if self.eviction.goes_on {
+                self.make_room(None);
+            }
             if now_us >= self.next_cron_us {
-                self.next_cron_us = now_us + 1_000_000 / u64::from(self.config.hz.max(1));
+                self.next_cron_us = now_us + 1_000_000 / u64::from(self.hz());
                 self.cron(vfs);
             }
         }
@@ -250,7 +259,7 @@ impl Engine {
             .is_some_and(|snapshot| snapshot.job == job)
         {
             self.snapshot_done(outcome, vfs);
-        } else if !self.history_removed(job, vfs) {
+        } else if !self.freed(job) && !self.history_removed(job, vfs) {
             self.sync_job_done(job, outcome, vfs);
         }
     }
@@ -278,6 +287,7 @@ impl Engine {
         self.now_us = now_us;
         self.observed.pause();
         if !self.exited {
+            self.expire_quickly();
             self.flush_aof(vfs, false);
         }
     }
@@ -294,7 +304,8 @@ impl Engine {
             None
         } else if self.busy_until_us != 0 {
             Some(self.busy_until_us)
-        } else if self.snapshot.as_ref().is_some_and(Snapshot::wants_walk) {
+        } else if self.eviction.goes_on || self.snapshot.as_ref().is_some_and(Snapshot::wants_walk)
+        {
             Some(self.now_us)
         } else {
             Some(self.next_cron_us)
@@ -389,8 +400,27 @@ impl Engine {
         JobId(self.last_job)
     }
 
-    /// Bytes of the tables, their entries and long values.
+    /// How often the periodic work runs in a second: `hz`, or more often when there are many clients.
+    pub(crate) fn hz(&self) -> u32 {
+        /// So many clients are looked after in one run.
+        const CLIENTS_PER_RUN: u64 = 200;
+        const MOST: u32 = 500;
+        let mut hz = self.config.hz.max(1);
+        if self.config.dynamic_hz {
+            while hz < MOST && self.clients.len() as u64 / u64::from(hz) > CLIENTS_PER_RUN {
+                hz = (hz * 2).min(MOST);
+            }
+        }
+        hz
+    }
+
+    /// Bytes of the data, of what clients hold, and of the buffer of the append-only file.
     pub(crate) fn used_memory(&self) -> u64 {
+        self.memory_that_counts() + self.aof_buffer_len()
+    }
+
+    /// As [`Engine::used_memory`], without what no eviction could make smaller.
+    pub(crate) fn memory_that_counts(&self) -> u64 {
         self.keyspace
             .databases
             .iter()

@@ -70,7 +70,7 @@ impl Engine {
             tcp_port: self.config.port,
             now_us: self.now_us,
             uptime_s: (self.now_us - self.started_us) / 1_000_000,
-            hz: self.config.hz,
+            hz: self.hz(),
             configured_hz: self.config.hz,
             executable: self.host.executable.clone(),
             config_file: self.host.config_path.clone(),
@@ -97,6 +97,8 @@ impl Engine {
             allocator_allocated: used,
             allocator_active: used,
             allocator_resident: used,
+            lazyfree_pending_objects: self.lazyfree.pending(),
+            lazyfreed_objects: self.lazyfree.freed,
             ..MemoryFacts::default()
         }
     }
@@ -124,7 +126,7 @@ impl Engine {
         facts.collect()
     }
 
-    fn aof_buffer_len(&self) -> u64 {
+    pub(crate) fn aof_buffer_len(&self) -> u64 {
         self.aof_offsets()
             .map_or(0, |offsets| offsets.appended - offsets.written)
     }
@@ -174,6 +176,7 @@ impl Engine {
     }
 
     fn stats_facts(&self) -> StatsFacts {
+        let (exceeded_us, current_exceeded_us) = self.eviction.exceeded_us(self.now_us);
         StatsFacts {
             connections_received: self.stats.connections,
             commands_processed: self.stats.commands,
@@ -181,6 +184,13 @@ impl Engine {
             net_input_bytes: self.stats.net_input_bytes,
             net_output_bytes: self.stats.net_output_bytes,
             expired_keys: self.stats.expired,
+            expired_stale_percent: self.expiry.stale_percent,
+            expired_time_cap_reached: self.stats.expired_time_cap_reached,
+            expire_cycle_ms: self.stats.expire_cycle_us / 1000,
+            evicted_keys: self.stats.evicted_keys,
+            eviction_exceeded_ms: exceeded_us / 1000,
+            current_eviction_exceeded_ms: current_exceeded_us / 1000,
+            latest_fork_us: self.stats.latest_fork_us,
             keyspace_hits: self.stats.hits,
             keyspace_misses: self.stats.misses,
             snapshots: self.stats.snapshots,

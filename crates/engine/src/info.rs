@@ -324,11 +324,12 @@ fn stats(section: &mut Section<'_>, facts: &InfoFacts) {
     );
     section.field("expire_cycle_cpu_milliseconds", facts.expire_cycle_ms);
     section.field("evicted_keys", facts.evicted_keys);
-    section.zeros(&[
-        "evicted_clients",
-        "total_eviction_exceeded_time",
+    section.field("evicted_clients", facts.evicted_clients);
+    section.field("total_eviction_exceeded_time", facts.eviction_exceeded_ms);
+    section.field(
         "current_eviction_exceeded_time",
-    ]);
+        facts.current_eviction_exceeded_ms,
+    );
     section.field("keyspace_hits", facts.keyspace_hits);
     section.field("keyspace_misses", facts.keyspace_misses);
     section.field("pubsub_channels", facts.pubsub_channels);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use lastsave_aof::SyncTicket;
 use lastsave_dict::{Chunk, Record, ValueRef};
-use lastsave_keyspace::Object;
+use lastsave_keyspace::{Garbage, Object};
 use lastsave_rdb::{Aux, Encoder, EncoderOptions};
 use lastsave_resp::{ArgsBuf, append_request};
 use lastsave_vfs::{Error, FileId, OpenMode, Result, SyncKind, Vfs};
@@ -35,6 +35,8 @@ pub enum Job {
     Snapshot(Box<SnapshotWriter>),
     /// Unlink these files; errors are of no consequence.
     Unlink(Vec<String>),
+    /// Drop these, which may take long; there is nothing to report but that it is done.
+    Free(Vec<Garbage>),
 }
 
 /// How a job ended.

@@ -12,6 +12,13 @@ pub(crate) struct Stats {
     pub(crate) hits: u64,
     pub(crate) misses: u64,
     pub(crate) expired: u64,
+    pub(crate) evicted_keys: u64,
+    /// How often the search for expired keys ran out of time.
+    pub(crate) expired_time_cap_reached: u64,
+    /// The time of that search.
+    pub(crate) expire_cycle_us: u64,
+    /// How long the last snapshot held up the server at its start.
+    pub(crate) latest_fork_us: u64,
     pub(crate) error_replies: u64,
     pub(crate) snapshots: u64,
     pub(crate) peak_memory: u64,

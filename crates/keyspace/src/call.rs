@@ -4,7 +4,7 @@ use lastsave_dict::{EntryMut, EntryRef, Tag, Value, ValueRef};
 use lastsave_resp::{Args, ArgsBuf, Reply};
 
 use crate::object::{Collection, Edit};
-use crate::{Keyspace, Object, tag};
+use crate::{Garbage, Keyspace, Object, tag};
 
 /// The answer where a value is of another type than the command works on.
 pub(crate) const WRONG_TYPE: &str =
@@ -186,6 +186,8 @@ pub struct Effects {
     pub misses: u64,
     /// Keys removed because their time had come.
     pub expired: u64,
+    /// What was removed and takes long to free.
+    pub garbage: Vec<Garbage>,
 }
 
 impl Effects {
@@ -204,6 +206,17 @@ impl Effects {
         self.hits = 0;
         self.misses = 0;
         self.expired = 0;
+        self.garbage.clear();
+    }
+
+    /// Frees a value that was removed: elsewhere if `lazily` and it takes long.
+    pub(crate) fn free(&mut self, object: Option<Object>, lazily: bool) {
+        if lazily
+            && let Some(object) = object
+            && object.is_slow_to_free()
+        {
+            self.garbage.push(Garbage::Value(object));
+        }
     }
 
     /// Records an event if somebody wants to hear of its class.
@@ -303,7 +316,7 @@ impl Call<'_> {
     ) -> R {
         let expires = self.origin == Origin::Client;
         let now_ms = self.now_ms();
-        let keys = &mut self.keyspace.databases[self.db].keys;
+        let keys = &self.keyspace.databases[self.db].keys;
         let (result, tag) = match keys.get(key) {
             Some(entry) if expires && is_due(&entry, now_ms) => {
                 self.remove_expired(self.db, key);
@@ -322,11 +335,15 @@ impl Call<'_> {
         };
         // A snapshot would have to copy the entry first. Redis leaves the clock alone meanwhile, too.
         if let Some(now_us) = accessed_at_us
-            && tag::accessed(tag, now_us) != tag
             && !keys.snapshot_running()
-            && let Some(mut entry) = keys.get_mut(key)
         {
-            entry.set_tag(tag::accessed(tag, now_us));
+            let used = self.keyspace.used_tag(tag, now_us);
+            let keys = &mut self.keyspace.databases[self.db].keys;
+            if used != tag
+                && let Some(mut entry) = keys.get_mut(key)
+            {
+                entry.set_tag(used);
+            }
         }
         result
     }
@@ -364,7 +381,7 @@ impl Call<'_> {
         key: &[u8],
     ) -> Result<Option<Edit<'_, T>>, Answered> {
         self.remove_if_due(self.db, key);
-        let Some(entry) = self.keyspace.databases[self.db].keys.get_mut(key) else {
+        let Some(entry) = self.keyspace.entry_in_use(self.db, key, self.now_us) else {
             return Ok(None);
         };
         match entry.into_object_mut().and_then(Edit::new) {
@@ -410,9 +427,14 @@ impl Call<'_> {
         tag: Tag,
     ) {
         let may_be_awaited = matches!(value, Value::Object(_));
+        let tag = self.counted_tag(db, key, tag);
         let inserted = self.keyspace.databases[db]
             .keys
             .insert(key, value, expires_at_ms, tag);
+        if inserted.replaced.is_some() {
+            let lazily = self.keyspace.settings.lazy_server_del;
+            self.effects.free(inserted.replaced, lazily);
+        }
         if inserted.new {
             self.notify(EventClass::New, "new", db, key);
         }
@@ -423,7 +445,34 @@ impl Call<'_> {
 
     /// Removes `key` of database `db`, without an event and without counting a change. Returns whether it was there.
     pub(crate) fn remove(&mut self, db: usize, key: &[u8]) -> bool {
-        self.keyspace.databases[db].keys.remove(key).is_some()
+        let lazily = self.keyspace.settings.lazy_server_del;
+        self.remove_and_free(db, key, lazily)
+    }
+
+    /// As [`Call::remove`]; a value that takes long to free is freed elsewhere if `lazily`.
+    pub(crate) fn remove_and_free(&mut self, db: usize, key: &[u8], lazily: bool) -> bool {
+        match self.keyspace.databases[db].keys.remove(key) {
+            Some(removed) => {
+                self.effects.free(removed.object, lazily);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The tag that a key is written with: `fresh`, or, while uses are counted, what is known of an older one under its
+    /// name.
+    #[inline]
+    fn counted_tag(&mut self, db: usize, key: &[u8], fresh: Tag) -> Tag {
+        if self.keyspace.settings.lfu.is_none() {
+            return fresh;
+        }
+        let old = self.keyspace.databases[db].keys.get(key);
+        let counted = match old.map(|entry| entry.tag()) {
+            Some(tag) => self.keyspace.used_tag(tag, self.now_us),
+            None => tag::first_counted(fresh, self.now_us),
+        };
+        tag::marked_as(fresh, counted)
     }
 
     /// Removes the collection under `key` if nothing is left in it, and tells of it. Returns whether it did.
@@ -439,10 +488,10 @@ impl Call<'_> {
         empty
     }
 
-    /// The live entry of `key` in database `db`, to be changed. Counts no hit and no miss.
+    /// The live entry of `key` in database `db`, to be changed. Counts no hit and no miss; marks the entry as used now.
     pub(crate) fn entry_mut(&mut self, db: usize, key: &[u8]) -> Option<EntryMut<'_, Object>> {
         self.remove_if_due(db, key);
-        self.keyspace.databases[db].keys.get_mut(key)
+        self.keyspace.entry_in_use(db, key, self.now_us)
     }
 
     /// Whether `key` is in database `db` and has not expired. Counts no hit and no miss.
@@ -465,11 +514,12 @@ impl Call<'_> {
     }
 
     fn remove_expired(&mut self, db: usize, key: &[u8]) {
-        self.keyspace.databases[db].keys.remove(key);
+        let lazily = self.keyspace.settings.lazy_expire;
+        self.remove_and_free(db, key, lazily);
         self.effects.expired += 1;
         self.effects.touch(db, key);
         self.notify(EventClass::Expired, "expired", db, key);
-        let words = [deletion(self.keyspace.settings.lazy_expire), key];
+        let words = [deletion(lazily), key];
         self.effects.ahead.push(Propagated {
             db,
             args: words.into_iter().collect(),

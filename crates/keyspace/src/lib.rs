@@ -8,6 +8,8 @@
 //! the rows marked [`Handler::Server`].
 
 mod call;
+mod evict;
+mod garbage;
 mod object;
 mod store;
 mod table;
@@ -21,10 +23,13 @@ pub mod number;
 pub use call::{
     Block, BlockedOn, Blocking, Call, Effects, Event, EventClass, Origin, Propagated, TimedOut,
 };
+pub use evict::{Among, EvictionPolicy};
+pub use garbage::Garbage;
 pub use object::{Object, OwnedValue, Type, encoding_name};
-pub use store::{Database, Keyspace, Settings};
+pub use store::{Database, ExpireSlice, Keyspace, Settings};
 pub use table::{
     ACL_CATEGORIES, COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, KeySpec, KeysBegin,
     KeysExtent, Resolved, ServerCommand, arity_error, lookup, lookup_subcommand, resolve,
     unknown_command_error,
 };
+pub use tag::Lfu;

@@ -1,10 +1,11 @@
 //! The databases.
 
-use lastsave_dict::{Chunk, Cursor, Dict, Tag, ValueRef};
+use lastsave_dict::{Chunk, Cursor, Dict, EntryMut, Tag, ValueRef};
 
 use crate::call::is_due;
+use crate::evict::{EvictionPolicy, EvictionPool};
 use crate::object::Text;
-use crate::{Object, OwnedValue, tag};
+use crate::{Garbage, Lfu, Object, OwnedValue, tag};
 
 /// What of the configuration the keyspace itself obeys; the engine keeps it up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,19 @@ pub struct Settings {
     pub dump_compression: bool,
     /// `DEBUG SET-SKIP-CHECKSUM-VALIDATION`: the checksum of a payload may be wrong.
     pub skip_payload_checksum: bool,
+    /// `maxmemory-policy`: see [`Keyspace::set_eviction`].
+    pub eviction: EvictionPolicy,
+    /// `maxmemory-samples`: keys drawn to find one that gives way.
+    pub eviction_samples: usize,
+    /// How the use of keys is counted, if the policy asks for it.
+    pub lfu: Option<Lfu>,
+    /// `lazyfree-lazy-server-del`: overwritten values are freed in the background.
+    pub lazy_server_del: bool,
+    /// `lazyfree-lazy-user-flush`: FLUSHALL and FLUSHDB free in the background unasked.
+    pub lazy_user_flush: bool,
+    /// Whether each use of a small integer counts as a reference to one shared object, as OBJECT REFCOUNT shows: not while
+    /// each needs an access clock of its own.
+    pub shares_integers: bool,
 }
 
 impl Default for Settings {
@@ -66,6 +80,12 @@ impl Default for Settings {
             stream_node_max_entries: 100,
             dump_compression: true,
             skip_payload_checksum: false,
+            eviction: EvictionPolicy::No,
+            eviction_samples: 5,
+            lfu: None,
+            lazy_server_del: false,
+            lazy_user_flush: false,
+            shares_integers: true,
         }
     }
 }
@@ -80,6 +100,17 @@ impl Random {
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ mixed >> 31
     }
+}
+
+/// What a slice of the active expiry cycle did.
+#[derive(Debug, Default)]
+pub struct ExpireSlice {
+    /// Entries with an expiry that were looked at.
+    pub visited: u64,
+    /// The keys that were removed, with their databases.
+    pub keys: Vec<(usize, Vec<u8>)>,
+    /// Their values, as far as they are to be freed elsewhere.
+    pub garbage: Vec<Garbage>,
 }
 
 /// One database.
@@ -106,6 +137,8 @@ pub struct Keyspace {
     expire_db: usize,
     /// A chunk that the last slice of a snapshot took and had no record for.
     spare_chunk: Option<Chunk<Object>>,
+    /// See [`Keyspace::next_victim`].
+    pub(crate) pool: EvictionPool,
 }
 
 impl Keyspace {
@@ -118,6 +151,7 @@ impl Keyspace {
             restored_tag: Tag::default(),
             expire_db: 0,
             spare_chunk: None,
+            pool: EvictionPool::default(),
         };
         for number in 0..databases {
             let keys = Dict::new(keyspace.next_random());
@@ -150,7 +184,42 @@ impl Keyspace {
 
     /// Says at what time, in microseconds since the epoch, keys are being restored: they count as used then.
     pub fn set_restore_time(&mut self, now_us: u64) {
-        self.restored_tag = tag::fresh(now_us);
+        self.restored_tag = self.fresh_tag(now_us);
+    }
+
+    /// The tag of a key that is made at this time.
+    pub(crate) fn fresh_tag(&self, now_us: u64) -> Tag {
+        match self.settings.lfu {
+            Some(_) => tag::first_counted(tag::fresh(now_us), now_us),
+            None => tag::fresh(now_us),
+        }
+    }
+
+    /// `tag` with a use at this time noted.
+    #[inline]
+    pub(crate) fn used_tag(&mut self, tag: Tag, now_us: u64) -> Tag {
+        match self.settings.lfu {
+            Some(lfu) => tag::counted(tag, now_us, lfu, self.random.next_word()),
+            None => tag::accessed(tag, now_us),
+        }
+    }
+
+    /// The entry of a key, to be changed, marked as used at this time.
+    #[inline]
+    pub(crate) fn entry_in_use(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        now_us: u64,
+    ) -> Option<EntryMut<'_, Object>> {
+        let lfu = self.settings.lfu;
+        let mut entry = self.databases[db].keys.get_mut(key)?;
+        let tag = entry.tag();
+        entry.set_tag(match lfu {
+            Some(lfu) => tag::counted(tag, now_us, lfu, self.random.next_word()),
+            None => tag::accessed(tag, now_us),
+        });
+        Some(entry)
     }
 
     /// Adds a decoded key, as a loader does: no expiry check, no effects. Returns whether the key was new; an
@@ -177,19 +246,13 @@ impl Keyspace {
         }
     }
 
-    /// One slice of the active expiry cycle: visits about `max_entries` entries, removes those whose time has
-    /// come and appends their keys to `expired`. Returns whether it is worth another slice at once: more than a
-    /// tenth of what it visited had expired.
-    pub fn expire_cycle(
-        &mut self,
-        now_ms: u64,
-        max_entries: usize,
-        expired: &mut Vec<(usize, Vec<u8>)>,
-    ) -> bool {
+    /// One slice of the active expiry cycle: visits about `max_entries` entries, removes those whose time has come and adds
+    /// what it did to `slice`.
+    pub fn expire_slice(&mut self, now_ms: u64, max_entries: usize, slice: &mut ExpireSlice) {
         if !self.settings.active_expire {
-            return false;
+            return;
         }
-        let (mut visited, mut removed, mut work) = (0, 0, 0);
+        let mut work = 0;
         let mut databases_left = self.databases.len();
         while work < max_entries && databases_left > 0 {
             let db = self.expire_db % self.databases.len();
@@ -206,23 +269,27 @@ impl Keyspace {
                                 due.push(entry.key().to_vec());
                             }
                         });
-                visited += seen;
+                slice.visited += seen as u64;
                 // An empty stretch costs as well.
                 work += seen.max(1);
             } else {
                 database.expire_cursor = 0;
             }
-            removed += due.len();
             for key in due {
-                database.keys.remove(&key);
-                expired.push((db, key));
+                let removed = database.keys.remove(&key);
+                if self.settings.lazy_expire
+                    && let Some(object) = removed.and_then(|removed| removed.object)
+                    && object.is_slow_to_free()
+                {
+                    slice.garbage.push(Garbage::Value(object));
+                }
+                slice.keys.push((db, key));
             }
             if database.expire_cursor == 0 {
                 self.expire_db = (db + 1) % self.databases.len();
                 databases_left -= 1;
             }
         }
-        removed * 10 > visited
     }
 
     /// Exchanges two databases; a running snapshot keeps filing keys under the numbers of its cut.

@@ -1,4 +1,4 @@
-//! Three threads for what may take long: syncing the append-only file, writing snapshots, freeing files.
+//! Four threads for what may take long: syncing the append-only file, writing snapshots, freeing files, freeing memory.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, Sender, TryIter, select, unbounded};
 use lastsave_dict::Chunk;
 use lastsave_engine::{Job, JobId, JobOutcome, SnapshotPart, SnapshotWriter, Step};
-use lastsave_keyspace::Object;
+use lastsave_keyspace::{Garbage, Object};
 use lastsave_vfs::{FileId, SyncKind, Vfs};
 use rustix::event::EventfdFlags;
 
@@ -36,6 +36,7 @@ pub struct Workers {
     syncs: Option<Sender<(JobId, FileId, RealDisk)>>,
     snapshots: Option<Sender<SnapshotOrder>>,
     unlinks: Option<Sender<(JobId, Vec<String>, RealDisk)>>,
+    garbage: Option<Sender<(JobId, Vec<Garbage>)>>,
     reports: Receiver<Report>,
     /// Readable while there are reports.
     wake: Arc<OwnedFd>,
@@ -77,6 +78,7 @@ impl Workers {
         let (syncs, sync_orders) = unbounded();
         let (snapshots, snapshot_orders) = unbounded();
         let (unlinks, unlink_orders) = unbounded();
+        let (garbage, garbage_orders) = unbounded();
         let (closer, to_close) = unbounded();
         disk.close_by(closer);
         let named = |name: &str| thread::Builder::new().name(name.into());
@@ -89,12 +91,17 @@ impl Workers {
                 let (reporter, stopped) = (reporter.clone(), stopped.clone());
                 move || write_snapshots(&snapshot_orders, &reporter, &stopped)
             })?,
+            named("free-memory").spawn({
+                let reporter = reporter.clone();
+                move || free_memory(&garbage_orders, &reporter)
+            })?,
             named("free-files").spawn(move || free_files(&unlink_orders, &to_close, &reporter))?,
         ];
         Ok(Self {
             syncs: Some(syncs),
             snapshots: Some(snapshots),
             unlinks: Some(unlinks),
+            garbage: Some(garbage),
             reports,
             wake,
             stopped,
@@ -122,6 +129,7 @@ impl Workers {
                 send(&self.snapshots, SnapshotOrder::Start(id, writer, disk));
             }
             Job::Unlink(paths) => send(&self.unlinks, (id, paths, disk)),
+            Job::Free(garbage) => send(&self.garbage, (id, garbage)),
         }
     }
 
@@ -150,6 +158,7 @@ impl Drop for Workers {
         self.syncs = None;
         self.snapshots = None;
         self.unlinks = None;
+        self.garbage = None;
         for thread in self.threads.drain(..) {
             // A panic has been reported where it happened.
             let _ = thread.join();
@@ -238,6 +247,14 @@ fn take_steps(snapshot: &mut Running, stopped: &AtomicU64) -> Option<JobOutcome>
                 return Some(JobOutcome::Failed(error));
             }
         }
+    }
+}
+
+/// Drops values of many parts.
+fn free_memory(orders: &Receiver<(JobId, Vec<Garbage>)>, reporter: &Reporter) {
+    for (id, garbage) in orders {
+        drop(garbage);
+        reporter.report(Report::Done(id, JobOutcome::Done { len: 0 }));
     }
 }
 

@@ -314,7 +314,7 @@ parameters! {
         "Warnings at start that do not keep the server from starting.";
     "hz" => whole(0, INT), HZ, NONE,
         "How many times a second the background work runs; kept between 1 and 500.";
-    "dynamic-hz" => BOOL, switch!(dynamic_hz), NO_EFFECT,
+    "dynamic-hz" => BOOL, switch!(dynamic_hz), NONE,
         "Whether that rises with the number of clients.";
     "activerehashing" => BOOL, stored("yes"), NONE,
         "Whether the table of keys grows in the background too.";
@@ -356,9 +356,9 @@ parameters! {
         "Who may use MODULE: no one, everyone, or local clients.";
 }
 "memory" {
-    "maxmemory" => memory(0, ULONG), number!(maxmemory_bytes), NO_EFFECT,
+    "maxmemory" => memory(0, ULONG), number!(maxmemory_bytes), NONE,
         "Bytes that the data set may take; 0 means no limit.";
-    "maxmemory-policy" => MAXMEMORY_POLICY, text!(maxmemory_policy), NO_EFFECT,
+    "maxmemory-policy" => MAXMEMORY_POLICY, text!(maxmemory_policy), NONE,
         "Which keys give way when the limit is reached.";
     "maxmemory-samples" => whole(1, INT), number!(maxmemory_samples), NONE,
         "How many keys are looked at to find one that gives way.";
@@ -368,17 +368,17 @@ parameters! {
         "How slowly a key's use counter rises.";
     "lfu-decay-time" => whole(0, INT), number!(lfu_decay_time_min), NONE,
         "Minutes after which a use counter falls.";
-    "active-expire-effort" => whole(1, 10), number!(active_expire_effort), NO_EFFECT,
+    "active-expire-effort" => whole(1, 10), number!(active_expire_effort), NONE,
         "How hard expired keys are looked for, from 1 to 10.";
-    "lazyfree-lazy-eviction" => BOOL, switch!(lazyfree_lazy_eviction), NO_EFFECT,
+    "lazyfree-lazy-eviction" => BOOL, switch!(lazyfree_lazy_eviction), NONE,
         "Whether evicted values are freed in the background.";
     "lazyfree-lazy-expire" => BOOL, switch!(lazyfree_lazy_expire), NONE,
         "Whether expired values are freed in the background, and written to the append-only file as UNLINK.";
-    "lazyfree-lazy-server-del" => BOOL, switch!(lazyfree_lazy_server_del), NO_EFFECT,
+    "lazyfree-lazy-server-del" => BOOL, switch!(lazyfree_lazy_server_del), NONE,
         "Whether overwritten values are freed in the background.";
-    "lazyfree-lazy-user-del" => BOOL, switch!(lazyfree_lazy_user_del), NO_EFFECT,
+    "lazyfree-lazy-user-del" => BOOL, switch!(lazyfree_lazy_user_del), NONE,
         "Whether DEL behaves as UNLINK.";
-    "lazyfree-lazy-user-flush" => BOOL, switch!(lazyfree_lazy_user_flush), NO_EFFECT,
+    "lazyfree-lazy-user-flush" => BOOL, switch!(lazyfree_lazy_user_flush), NONE,
         "Whether FLUSHALL and FLUSHDB without a word behave as ASYNC.";
     "activedefrag" => BOOL, stored("no"), NONE,
         "Whether fragmented memory is put together.";

@@ -242,6 +242,12 @@ pub struct StatsFacts {
     pub expire_cycle_ms: u64,
     /// Keys evicted because of `maxmemory`.
     pub evicted_keys: u64,
+    /// Clients disconnected because of `maxmemory-clients`.
+    pub evicted_clients: u64,
+    /// For how long memory was above `maxmemory` in all, in milliseconds.
+    pub eviction_exceeded_ms: u64,
+    /// For how long it has been this time, in milliseconds.
+    pub current_eviction_exceeded_ms: u64,
     /// Lookups of keys that were there.
     pub keyspace_hits: u64,
     /// Lookups of keys that were not.

@@ -1,6 +1,6 @@
 //! Commands about the server and its files: saves, rewrites, CONFIG, COMMAND, INFO, SHUTDOWN.
 
-use lastsave_keyspace::Command;
+use lastsave_keyspace::{Command, EvictionPolicy, Lfu};
 use lastsave_resp::Args;
 use lastsave_vfs::{Errno, OpenMode, SyncKind, Vfs, read_file, write_all};
 
@@ -127,6 +127,8 @@ impl Engine {
             "resetstat" => {
                 self.stats.reset();
                 self.observed.reset_stats();
+                self.eviction.reset_stats();
+                self.lazyfree.freed = 0;
                 client.reply.ok();
             }
             _ => help_for("config", client),
@@ -160,12 +162,25 @@ impl Engine {
 
     /// Passes on what other parts keep of the configuration.
     pub(crate) fn obey_config(&mut self) {
+        let policy = EvictionPolicy::named(&self.config.maxmemory_policy);
+        self.keyspace.set_eviction(policy);
+        let counts_use = matches!(policy, EvictionPolicy::Lfu(_));
+        let notes_use = counts_use || matches!(policy, EvictionPolicy::Lru(_));
         let settings = &mut self.keyspace.settings;
         *settings = lastsave_keyspace::Settings {
             max_string_len: self.config.proto_max_bulk_len as usize,
             lazy_expire: self.config.lazyfree_lazy_expire,
             lazy_user_del: self.config.lazyfree_lazy_user_del,
             dump_compression: self.config.rdbcompression,
+            lazy_server_del: self.config.lazyfree_lazy_server_del,
+            lazy_user_flush: self.config.lazyfree_lazy_user_flush,
+            eviction: policy,
+            eviction_samples: self.config.maxmemory_samples as usize,
+            lfu: counts_use.then_some(Lfu {
+                log_factor: self.config.lfu_log_factor,
+                decay_min: self.config.lfu_decay_time_min,
+            }),
+            shares_integers: self.config.maxmemory_bytes == 0 || !notes_use,
             // DEBUG's, not the configuration's.
             active_expire: settings.active_expire,
             list_packed_threshold: settings.list_packed_threshold,
@@ -195,6 +210,9 @@ impl Engine {
             } else {
                 self.switch_aof_off(vfs);
             }
+        }
+        if self.config.maxmemory_bytes != old.maxmemory_bytes {
+            self.make_room(None);
         }
         if self.config.appendfsync != old.appendfsync {
             self.release_replies();

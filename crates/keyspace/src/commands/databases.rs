@@ -1,7 +1,7 @@
 //! Whole databases.
 
 use super::{DB_OUT_OF_RANGE, SYNTAX_ERROR};
-use crate::{Call, number};
+use crate::{Call, Garbage, number};
 
 pub(crate) fn dbsize(call: &mut Call<'_>) {
     call.reply
@@ -31,11 +31,22 @@ fn flush(call: &mut Call<'_>, databases: std::ops::Range<usize>) -> bool {
         call.reply.error(SYNTAX_ERROR);
         return false;
     }
+    let lazily = match args.get(1) {
+        Some(word) => word.eq_ignore_ascii_case(b"ASYNC"),
+        None => call.keyspace.settings.lazy_user_flush,
+    };
     for db in databases {
         let keys = &mut call.keyspace.databases[db].keys;
         call.effects.dirty += keys.len() as u64;
         call.effects.touched_dbs.push(db);
-        keys.clear();
+        match keys.detach() {
+            Some(detached) if lazily && !detached.is_empty() => {
+                call.effects.garbage.push(Garbage::Keys(detached));
+            }
+            // A running snapshot goes on with what was there.
+            None => keys.clear(),
+            Some(_) => {}
+        }
     }
     call.propagate_instead(call.db, args.iter());
     call.reply.ok();

@@ -30,9 +30,10 @@ pub(super) fn remove_expiry(call: &mut Call<'_>, key: &[u8]) -> bool {
 
 /// Deletes `key`, which is there, because it was given a time in the past, and has that written instead.
 pub(super) fn delete_now(call: &mut Call<'_>, key: &[u8]) {
-    call.keyspace.databases[call.db].keys.remove(key);
+    let lazily = call.keyspace.settings.lazy_expire;
+    call.remove_and_free(call.db, key, lazily);
     call.modified(EventClass::Generic, "del", call.db, key);
-    call.propagate_deletion(call.keyspace.settings.lazy_expire, key);
+    call.propagate_deletion(lazily, key);
 }
 
 /// NX, XX, GT and LT behind EXPIRE and its like.

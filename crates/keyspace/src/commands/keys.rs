@@ -7,13 +7,13 @@ use crate::call::EventClass;
 use crate::object::Stored;
 use crate::{Call, Keyspace};
 
-/// DEL and UNLINK: freeing memory costs the same here, so that only the names differ.
+/// DEL and UNLINK, which differ in where a value that takes long is freed.
 pub(crate) fn del(call: &mut Call<'_>) {
+    let lazily =
+        call.keyspace.settings.lazy_user_del || call.args[0].eq_ignore_ascii_case(b"UNLINK");
     let mut deleted = 0;
     for key in call.args.skip(1).iter() {
-        if !call.remove_if_due(call.db, key)
-            && call.keyspace.databases[call.db].keys.remove(key).is_some()
-        {
+        if !call.remove_if_due(call.db, key) && call.remove_and_free(call.db, key, lazily) {
             call.modified(EventClass::Generic, "del", call.db, key);
             deleted += 1;
         }

@@ -8,6 +8,9 @@ use crate::{Call, tag};
 /// Redis keeps one shared object for each of these integers.
 const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
+const IDLE_TIME_NOT_TRACKED: &str = "ERR An LFU maxmemory policy is selected, idle time not tracked. \
+    Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+
 const FREQUENCY_NOT_TRACKED: &str = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
     Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 
@@ -40,10 +43,12 @@ pub(crate) fn object(call: &mut Call<'_>) {
         return unknown_subcommand(call);
     };
     let now_us = call.now_us;
+    let lfu = call.keyspace.settings.lfu;
+    let shares = call.keyspace.settings.shares_integers;
     if is("REFCOUNT") {
         call.peek(key, |reply, entry| match entry.map(|entry| entry.value()) {
             None => reply.null(),
-            Some(ValueRef::Integer(number)) if SHARED_INTEGERS.contains(&number) => {
+            Some(ValueRef::Integer(number)) if shares && SHARED_INTEGERS.contains(&number) => {
                 reply.integer(i64::from(i32::MAX));
             }
             Some(_) => reply.integer(1),
@@ -56,12 +61,16 @@ pub(crate) fn object(call: &mut Call<'_>) {
     } else if is("IDLETIME") {
         call.peek(key, |reply, entry| match entry {
             None => reply.null(),
+            Some(_) if lfu.is_some() => reply.error(IDLE_TIME_NOT_TRACKED),
             Some(entry) => reply.integer(i64::from(tag::idle_s(entry.tag(), now_us))),
         });
     } else if is("FREQ") {
         call.peek(key, |reply, entry| match entry {
             None => reply.null(),
-            Some(_) => reply.error(FREQUENCY_NOT_TRACKED),
+            Some(entry) => match lfu {
+                Some(lfu) => reply.integer(tag::frequency(entry.tag(), now_us, lfu).into()),
+                None => reply.error(FREQUENCY_NOT_TRACKED),
+            },
         });
     } else {
         unknown_subcommand(call);

@@ -145,4 +145,10 @@ fn insert(call: &mut Call<'_>, value: OwnedValue, expires_at_ms: Option<u64>, op
     let mut text = Vec::new();
     let value = value.into_value(&mut text);
     call.insert(call.db, key, value, expires_at_ms, tag);
+    if call.keyspace.settings.lfu.is_some()
+        && let Some(Ok(count)) = options.frequency.map(u8::try_from)
+        && let Some(mut entry) = call.keyspace.databases[call.db].keys.get_mut(key)
+    {
+        entry.set_tag(tag::with_count(entry.tag(), call.now_us, count));
+    }
 }

@@ -59,7 +59,7 @@ fn increment(call: &mut Call<'_>, by: i64) {
                 return call.reply.error(OVERFLOW);
             };
             entry.set_value(Value::Integer(sum));
-            entry.set_tag(tag::fresh(now_us));
+            entry.set_tag(tag::raw(entry.tag(), false));
             sum
         }
     };
@@ -93,7 +93,7 @@ pub(crate) fn incrbyfloat(call: &mut Call<'_>) {
     match call.keyspace.databases[call.db].keys.get_mut(key) {
         Some(mut entry) => {
             entry.set_value(value);
-            entry.set_tag(tag);
+            entry.set_tag(tag::raw(entry.tag(), false));
         }
         None => call.insert(call.db, key, value, None, tag),
     }

@@ -324,9 +324,10 @@ pub(crate) fn getdel(call: &mut Call<'_>) {
     let Ok(()) = call.read_text(key, reply_text) else {
         return;
     };
-    if call.keyspace.databases[call.db].keys.remove(key).is_some() {
+    let lazily = call.keyspace.settings.lazy_user_del;
+    if call.remove_and_free(call.db, key, lazily) {
         call.modified(EventClass::Generic, "del", call.db, key);
-        call.propagate_deletion(call.keyspace.settings.lazy_user_del, key);
+        call.propagate_deletion(lazily, key);
     }
 }
 

@@ -55,10 +55,9 @@ impl Call<'_> {
     /// Lets `edit` change the bytes of the string at `key`, which is there: see [`Call::text_to_edit`]. The result is raw. A
     /// long string is changed where it is.
     pub(super) fn edit_text<R>(&mut self, key: &[u8], edit: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        let now_us = self.now_us;
         let keys = &mut self.keyspace.databases[self.db].keys;
         let mut entry = keys.get_mut(key).expect("the caller has looked the key up");
-        entry.set_tag(tag::fresh_raw(now_us));
+        entry.set_tag(tag::raw(entry.tag(), true));
         if let Some(mut object) = entry.object_mut()
             && let Object::Text(text) = &mut *object
         {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use lastsave_dict::Value;
+
 use super::*;
 
 type Content = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<u64>)>;
@@ -168,16 +170,13 @@ fn the_expiry_cycle_comes_around_in_slices() {
         .values()
         .filter(|(_, at)| at.is_some_and(|at| at < 200))
         .count();
-    let mut expired = Vec::new();
-    let mut slices = 0;
-    while keyspace.expire_cycle(200, 10, &mut expired) {
-        slices += 1;
-        assert!(slices < 1000);
-    }
+    let mut slice = ExpireSlice::default();
+    keyspace.expire_slice(200, 10, &mut slice);
+    assert!(slice.keys.len() < due, "one slice does not do it all");
     for _ in 0..100 {
-        keyspace.expire_cycle(200, 10, &mut expired);
+        keyspace.expire_slice(200, 10, &mut slice);
     }
-    assert!(slices > 1, "one slice does not do it all");
+    let expired = slice.keys;
     assert_eq!(expired.len(), due);
     let left = content(&keyspace);
     assert!(
@@ -190,7 +189,7 @@ fn the_expiry_cycle_comes_around_in_slices() {
             .all(|(db, key)| !left.contains_key(&(*db, key.clone())))
     );
     keyspace.settings.active_expire = false;
-    assert!(!keyspace.expire_cycle(u64::MAX, 1000, &mut expired));
+    keyspace.expire_slice(u64::MAX, 1000, &mut ExpireSlice::default());
     assert_eq!(content(&keyspace), left);
 }
 

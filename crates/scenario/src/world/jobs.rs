@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use lastsave_aof::SyncTicket;
 use lastsave_engine::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotWriter, Step};
+use lastsave_keyspace::Garbage;
 use lastsave_vfs::{Errno, Error, Op, SyncKind, Vfs};
 
 use super::{SaveFault, World};
@@ -29,6 +30,7 @@ enum Work {
         done: Option<u64>,
     },
     Unlink(Vec<String>),
+    Free(Vec<Garbage>),
     /// Ordered to fail.
     Failing(JobOutcome),
 }
@@ -47,6 +49,7 @@ impl World {
                 let cost_us = self.profile.unlink_us * paths.len() as u64;
                 (Work::Unlink(paths), cost_us)
             }
+            Job::Free(garbage) => (Work::Free(garbage), 0),
             Job::Snapshot(writer) => match self.ordered_failure(&writer) {
                 Some(outcome) => (Work::Failing(outcome), 0),
                 None => {
@@ -141,6 +144,10 @@ impl World {
                     // Unlinking is tidying up; what stays is removed at the next start.
                     let _ = self.disk.unlink(path);
                 }
+                Some(JobOutcome::Done { len: 0 })
+            }
+            Work::Free(garbage) => {
+                garbage.clear();
                 Some(JobOutcome::Done { len: 0 })
             }
             Work::Failing(outcome) => Some(outcome.clone()),
