@@ -2,6 +2,7 @@
 
 pub(crate) mod bitfield;
 pub(crate) mod bitmaps;
+mod blocking;
 pub(crate) mod databases;
 pub(crate) mod expire;
 pub(crate) mod hyperloglog;
@@ -11,6 +12,10 @@ pub(crate) mod object;
 pub mod payload;
 pub(crate) mod scan;
 pub(crate) mod server;
+pub(crate) mod sorted_set_algebra;
+pub(crate) mod sorted_set_pops;
+pub(crate) mod sorted_set_ranges;
+pub(crate) mod sorted_sets;
 pub(crate) mod string_edits;
 pub(crate) mod strings;
 mod texts;

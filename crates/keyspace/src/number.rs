@@ -4,7 +4,7 @@ mod big;
 mod double;
 mod long_double;
 
-pub use double::{double_to_integer, parse_double, print_double};
+pub use double::{double_to_integer, parse_double, parse_score_bound, print_double};
 pub use lastsave_resp::parse_i64;
 pub use long_double::LongDouble;
 

@@ -396,8 +396,10 @@ impl Keyspace {
                 if let Some(mut text) = Text::of(entry.value()) {
                     record.extend_from_slice(text.as_bytes());
                 }
-                if let ValueRef::Object(Object::Stream(stream)) = entry.value() {
-                    stream.append_digest(&mut record);
+                match entry.value() {
+                    ValueRef::Object(Object::SortedSet(set)) => set.append_digest(&mut record),
+                    ValueRef::Object(Object::Stream(stream)) => stream.append_digest(&mut record),
+                    _ => {}
                 }
                 sum = sum.wrapping_add(rapidhash::v3::rapidhash_v3(&record));
             }

@@ -10,6 +10,7 @@ mod key_specs;
 mod keys;
 mod observe;
 mod server;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
@@ -353,6 +354,7 @@ const GROUPS: &[&[Command]] = &[
     keys::ROWS,
     observe::ROWS,
     server::ROWS,
+    sorted_sets::ROWS,
     strings::ROWS,
     transactions::ROWS,
 ];

@@ -48,6 +48,14 @@ impl<'a> Args<'a> {
             ranges: &self.ranges[start.min(self.ranges.len())..],
         }
     }
+
+    /// The first `count` words, or as many as there are.
+    pub fn first(&self, count: usize) -> Args<'a> {
+        Args {
+            bytes: self.bytes,
+            ranges: &self.ranges[..count.min(self.ranges.len())],
+        }
+    }
 }
 
 impl Index<usize> for Args<'_> {

@@ -18,49 +18,81 @@ const MAX_EXPONENT: i64 = 1024;
 /// Reads what Redis accepts as a double: what C's `strtod` takes whole (decimal, hexadecimal, `inf`, `infinity`)
 /// with no space before it; not a number that overflows or vanishes, and not `nan`.
 pub fn parse_double(text: &[u8]) -> Option<f64> {
+    match parse_number(text)? {
+        Number::InRange(number) => Some(number),
+        Number::OutOfRange(_) => None,
+    }
+}
+
+/// Reads the bound of a range of scores as Redis does, which is less strict there than [`parse_double`]: nothing at
+/// all is 0, spaces may come first, a zero byte ends the text, and a number that is too large is infinite.
+pub fn parse_score_bound(text: &[u8]) -> Option<f64> {
+    let end = text.iter().position(|byte| *byte == 0);
+    let text = &text[..end.unwrap_or(text.len())];
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let spaces = text.iter().take_while(|byte| is_space(byte)).count();
+    match parse_number(&text[spaces..])? {
+        Number::InRange(number) | Number::OutOfRange(number) => Some(number),
+    }
+}
+
+/// A number that was read, whether or not a double can be near it.
+enum Number {
+    InRange(f64),
+    /// Infinite or 0, in its place.
+    OutOfRange(f64),
+}
+
+fn parse_number(text: &[u8]) -> Option<Number> {
     let (negative, unsigned) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
-    let magnitude =
-        if unsigned.eq_ignore_ascii_case(b"inf") || unsigned.eq_ignore_ascii_case(b"infinity") {
-            f64::INFINITY
-        } else if let [b'0', b'x' | b'X', digits @ ..] = unsigned {
-            parse_hexadecimal(digits)?
-        } else {
-            parse_decimal(unsigned)?
-        };
-    Some(if negative { -magnitude } else { magnitude })
+    let signed = |magnitude: f64| if negative { -magnitude } else { magnitude };
+    if unsigned.eq_ignore_ascii_case(b"inf") || unsigned.eq_ignore_ascii_case(b"infinity") {
+        return Some(Number::InRange(signed(f64::INFINITY)));
+    }
+    let (magnitude, is_zero) = match unsigned {
+        [b'0', b'x' | b'X', digits @ ..] => parse_hexadecimal(digits)?,
+        _ => parse_decimal(unsigned)?,
+    };
+    let in_range = magnitude.is_finite() && (magnitude != 0.0 || is_zero);
+    Some(match in_range {
+        true => Number::InRange(signed(magnitude)),
+        false => Number::OutOfRange(signed(magnitude)),
+    })
 }
 
-fn parse_decimal(text: &[u8]) -> Option<f64> {
+/// The number, infinite or 0 if it is out of range, and whether it was written as 0.
+fn parse_decimal(text: &[u8]) -> Option<(f64, bool)> {
     // Rust's parser reads signs and words as well; what comes here must begin with a digit or a point.
     if !matches!(text.first(), Some(b'0'..=b'9' | b'.')) {
         return None;
     }
     let number = std::str::from_utf8(text).ok()?.parse::<f64>().ok()?;
-    let vanished = number == 0.0 && {
-        let mantissa = text
-            .iter()
-            .take_while(|byte| !byte.eq_ignore_ascii_case(&b'e'));
-        mantissa.copied().any(|byte| matches!(byte, b'1'..=b'9'))
-    };
-    (number.is_finite() && !vanished).then_some(number)
+    let is_mantissa = |byte: &&u8| !byte.eq_ignore_ascii_case(&b'e');
+    let mut mantissa = text.iter().take_while(is_mantissa);
+    let is_zero = number == 0.0 && !mantissa.any(|byte| matches!(byte, b'1'..=b'9'));
+    Some((number, is_zero))
 }
 
-fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
+/// As [`parse_decimal`], behind the `0x`.
+fn parse_hexadecimal(text: &[u8]) -> Option<(f64, bool)> {
     let digits = split_digits(text, u8::is_ascii_hexdigit, b'p')?;
     let mut number = Natural::default();
     for digit in digits.whole.iter().chain(digits.fraction) {
         number.multiply_add(16, (*digit as char).to_digit(16)?);
     }
     if number.is_zero() {
-        return Some(0.0);
+        return Some((0.0, true));
     }
     let exponent = digits.exponent - 4 * digits.fraction.len() as i64;
     if number.bit_len() as i64 + exponent > MAX_EXPONENT {
-        return None;
+        return Some((f64::INFINITY, false));
     }
     // Numbers near 0 have fewer bits, because their exponent cannot go lower.
     let shift = (number.bit_len() as i64 - MANTISSA_BITS).max(MIN_EXPONENT - exponent);
@@ -70,10 +102,13 @@ fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
         let rounded = number.shifted_right_rounded(shift as usize, false);
         (rounded.low_u64(), exponent + shift)
     };
+    if mantissa == 0 {
+        return Some((0.0, false));
+    }
     // In two steps, for the smallest powers of two are no normal doubles; both are exact.
     let (first, second) = (exponent / 2, exponent - exponent / 2);
     let scaled = mantissa as f64 * power_of_two(first) * power_of_two(second);
-    (scaled.is_finite() && scaled != 0.0).then_some(scaled)
+    Some((scaled, false))
 }
 
 /// `2^exponent`, of which the result is a normal double.
@@ -201,6 +236,25 @@ mod tests {
             "0x1.fffffffffffff8p1023",
         ] {
             assert_eq!(parse_double(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn bounds_of_ranges_are_read_less_strictly() {
+        for (text, expected) in [
+            ("", Some(0.0)),
+            ("1.5", Some(1.5)),
+            (" \t\n1", Some(1.0)),
+            ("1\0x", Some(1.0)),
+            ("-1e999", Some(f64::NEG_INFINITY)),
+            ("1e-999", Some(0.0)),
+            ("0x1p9999", Some(f64::INFINITY)),
+            (" ", None),
+            ("1 ", None),
+            ("nan", None),
+            ("x", None),
+        ] {
+            assert_eq!(parse_score_bound(text.as_bytes()), expected, "{text:?}");
         }
     }
 

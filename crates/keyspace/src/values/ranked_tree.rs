@@ -121,6 +121,9 @@ impl RankedTree {
             return None;
         };
         let old_score = self.leaves.get(leaf).score(index);
+        if old_score.to_bits() == score.to_bits() {
+            return Some(old_score);
+        }
         if self.keeps_its_place(leaf, index, score) {
             self.leaves.get_mut(leaf).set_score(index, score);
         } else {

@@ -248,6 +248,16 @@ impl SortedSet {
         }
     }
 
+    /// Adds what is in it to the record that a digest is made of.
+    pub(crate) fn append_digest(&self, record: &mut Vec<u8>) {
+        for (member, score) in self.iter() {
+            record.extend_from_slice(&(member.len() as u64).to_le_bytes());
+            member.append_to(record);
+            // Both zeros are one score.
+            record.extend_from_slice(&(score + 0.0).to_bits().to_le_bytes());
+        }
+    }
+
     /// Makes it small if it fits: what a command has put together is stored so.
     pub(crate) fn fit(&mut self, limits: Limits) {
         let Form::Large(tree) = &self.0 else {
