@@ -175,6 +175,45 @@ pub enum Reply {
     Array(Option<Vec<Reply>>),
 }
 
+impl Reply {
+    /// Reads an answer as it comes over a connection.
+    ///
+    /// # Errors
+    /// If the connection ends or breaks, or what comes is no answer.
+    pub fn read(from: &mut impl BufRead) -> std::io::Result<Self> {
+        let mut line = String::new();
+        from.read_line(&mut line)?;
+        let Some(line) = line.strip_suffix("\r\n") else {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        };
+        let wrong = || std::io::Error::other(format!("no answer: {line:?}"));
+        let (kind, rest) = line.split_at_checked(1).ok_or_else(wrong)?;
+        let number = || rest.parse::<i64>().map_err(|_| wrong());
+        Ok(match kind {
+            "+" => Self::Simple(rest.into()),
+            "-" => Self::Error(rest.into()),
+            ":" => Self::Integer(number()?),
+            "$" => match number()? {
+                -1 => Self::Bulk(None),
+                len => {
+                    let mut bytes = vec![0; len as usize + 2];
+                    from.read_exact(&mut bytes)?;
+                    bytes.truncate(len as usize);
+                    Self::Bulk(Some(bytes))
+                }
+            },
+            "*" => match number()? {
+                -1 => Self::Array(None),
+                len => {
+                    let items: std::io::Result<_> = (0..len).map(|_| Self::read(from)).collect();
+                    Self::Array(Some(items?))
+                }
+            },
+            _ => return Err(wrong()),
+        })
+    }
+}
+
 /// A connection to a server.
 pub struct Client {
     stream: BufReader<TcpStream>,
@@ -227,36 +266,7 @@ impl Client {
     /// # Errors
     /// If the connection ends or breaks, or what comes is no answer.
     pub fn read(&mut self) -> std::io::Result<Reply> {
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        let Some(line) = line.strip_suffix("\r\n") else {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        };
-        let wrong = || std::io::Error::other(format!("no answer: {line:?}"));
-        let (kind, rest) = line.split_at_checked(1).ok_or_else(wrong)?;
-        let number = || rest.parse::<i64>().map_err(|_| wrong());
-        Ok(match kind {
-            "+" => Reply::Simple(rest.into()),
-            "-" => Reply::Error(rest.into()),
-            ":" => Reply::Integer(number()?),
-            "$" => match number()? {
-                -1 => Reply::Bulk(None),
-                len => {
-                    let mut bytes = vec![0; len as usize + 2];
-                    self.stream.read_exact(&mut bytes)?;
-                    bytes.truncate(len as usize);
-                    Reply::Bulk(Some(bytes))
-                }
-            },
-            "*" => match number()? {
-                -1 => Reply::Array(None),
-                len => {
-                    let items: std::io::Result<_> = (0..len).map(|_| self.read()).collect();
-                    Reply::Array(Some(items?))
-                }
-            },
-            _ => return Err(wrong()),
-        })
+        Reply::read(&mut self.stream)
     }
 }
 

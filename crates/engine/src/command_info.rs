@@ -236,7 +236,10 @@ fn docs(names: Args<'_>, reply: &mut Reply) {
 
 fn doc(named: Named, reply: &mut Reply) {
     let row = named.row;
-    let (shown, has_subcommands) = (arguments::parse(row), !row.subcommands.is_empty());
+    let (shown, has_subcommands) = (
+        arguments::parse(&named.full_name(), row),
+        !row.subcommands.is_empty(),
+    );
     let mut texts = vec![("summary", row.summary), ("since", row.since)];
     texts.push(("group", group_name(row.group)));
     if !row.complexity.is_empty() {

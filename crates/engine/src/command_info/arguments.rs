@@ -5,6 +5,8 @@
 
 use lastsave_keyspace::Command;
 
+mod names;
+
 /// One argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Argument {
@@ -14,6 +16,8 @@ pub(super) struct Argument {
     pub(super) token: Option<String>,
     pub(super) optional: bool,
     pub(super) multiple: bool,
+    /// With each repetition the token comes again.
+    pub(super) token_repeats: bool,
     /// Of a key: which of the command's key specifications tells about it.
     pub(super) key_spec_index: Option<usize>,
 }
@@ -42,7 +46,12 @@ impl Argument {
     }
 
     pub(super) fn flags(&self) -> Vec<&'static str> {
-        [(self.optional, "optional"), (self.multiple, "multiple")]
+        let flags = [
+            (self.optional, "optional"),
+            (self.multiple, "multiple"),
+            (self.token_repeats, "multiple_token"),
+        ];
+        flags
             .into_iter()
             .filter(|(is_set, _)| *is_set)
             .map(|(_, name)| name)
@@ -56,37 +65,46 @@ impl Argument {
             token,
             optional: false,
             multiple: false,
+            token_repeats: false,
             key_spec_index: None,
         }
     }
 }
 
-/// The arguments of a command.
-pub(super) fn parse(row: &Command) -> Vec<Argument> {
-    let spaced = row
-        .arguments
-        .replace('[', " [ ")
-        .replace(']', " ] ")
-        .replace('<', " < ")
-        .replace('>', " > ");
+/// The arguments of a command. `full_name` is `get` or `config|get`.
+pub(super) fn parse(full_name: &str, row: &Command) -> Vec<Argument> {
+    let mut spaced = row.arguments.to_owned();
+    for bracket in ["[", "]", "<", ">"] {
+        spaced = spaced.replace(bracket, &format!(" {bracket} "));
+    }
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut parser = Parser {
+        command: full_name,
         words: &words,
         at: 0,
         keys_seen: 0,
         key_specs: row.key_specs.len(),
-        takes_floats: row.name.ends_with("float"),
     };
-    parser.sequence()
+    let mut arguments = parser.sequence();
+    if full_name == "xtrim" && arguments.len() > 1 {
+        let trim = arguments.split_off(1);
+        arguments.push(parser.block(trim, None));
+    }
+    let mut directions = arguments
+        .iter_mut()
+        .filter(|argument| argument.name == "wherefrom");
+    if let Some(second) = directions.nth(1) {
+        second.name = "whereto".to_owned();
+    }
+    arguments
 }
 
 struct Parser<'a> {
+    command: &'a str,
     words: &'a [&'a str],
     at: usize,
     keys_seen: usize,
     key_specs: usize,
-    /// Whether an increment may have a fraction.
-    takes_floats: bool,
 }
 
 impl Parser<'_> {
@@ -112,152 +130,188 @@ impl Parser<'_> {
                         last.multiple = true;
                     }
                 }
-                "[" => {
-                    self.at += 1;
-                    let mut group = self.alternatives();
-                    self.take("]");
-                    // `key [key ...]` is one argument that repeats.
-                    if repeats(&arguments, &group) {
-                        fold_repetition(&mut arguments, &group);
-                    } else {
-                        group.optional = true;
-                        arguments.push(group);
-                    }
-                }
+                "[" => self.optional_group(&mut arguments),
                 "<" => {
-                    self.at += 1;
-                    let group = self.alternatives();
-                    self.take(">");
+                    let group = self.required_group();
                     arguments.push(group);
                 }
-                _ => arguments.push(self.single()),
+                _ => {
+                    let argument = self.single();
+                    arguments.push(argument);
+                }
             }
         }
         arguments
     }
 
-    /// What stands between brackets: one argument, a block of several, or a choice.
-    fn alternatives(&mut self) -> Argument {
-        let mut choices = vec![block(self.sequence())];
-        while self.take("|") {
-            choices.push(block(self.sequence()));
+    /// What brackets enclose. `key [key ...]` is one argument that repeats.
+    fn optional_group(&mut self, before: &mut Vec<Argument>) {
+        let (start, keys_seen) = (self.at, self.keys_seen);
+        self.at += 1;
+        let inside = self.choices();
+        self.take("]");
+        let last_words = before.len().checked_sub(inside.len());
+        match (&inside[..], last_words) {
+            ([parts], Some(_)) if repeats(before, parts) => {
+                self.keys_seen = keys_seen;
+                self.fold_repetition(before, parts.len());
+            }
+            _ => {
+                // Read again, knowing that it stands for itself.
+                (self.at, self.keys_seen) = (start + 1, keys_seen);
+                let mut group = self.one_of();
+                self.take("]");
+                group.optional = true;
+                before.push(group);
+            }
         }
+    }
+
+    fn required_group(&mut self) -> Argument {
+        self.at += 1;
+        let group = self.one_of();
+        self.take(">");
+        group
+    }
+
+    /// What stands between brackets, alternative by alternative.
+    fn choices(&mut self) -> Vec<Vec<Argument>> {
+        let mut choices = vec![self.sequence()];
+        while self.take("|") {
+            choices.push(self.sequence());
+        }
+        choices
+    }
+
+    /// The same as one argument.
+    fn one_of(&mut self) -> Argument {
+        let choices = self.choices();
+        let mut choices: Vec<Argument> = choices
+            .into_iter()
+            .map(|choice| self.block(choice, None))
+            .collect();
         if choices.len() == 1 {
             return choices.remove(0);
         }
-        // The last alternative may carry the dots that belong to the choice.
-        let multiple = choices.last().is_some_and(|last| last.multiple);
-        if let Some(last) = choices.last_mut() {
-            last.multiple = false;
-        }
-        let name = match choices
-            .iter()
-            .all(|choice| choice.shape == Shape::PureToken)
-        {
-            true => "condition",
-            false => "option",
-        };
-        let mut argument = Argument::new(name, Shape::OneOf(choices), None);
-        argument.multiple = multiple;
-        argument
+        let name = self.name_of(&choices);
+        Argument::new(&name, Shape::OneOf(choices), None)
     }
 
-    /// A value, a token, or a token and its values.
+    /// A value, a token, or a token and what belongs to it: values, a choice, or more that may be left out.
     fn single(&mut self) -> Argument {
         let word = self.words[self.at].to_owned();
         self.at += 1;
         if !is_token(&word) {
             return self.value(&word, None);
         }
-        let is_value =
-            |word: &str| !is_token(word) && !matches!(word, "[" | "]" | "<" | ">" | "|" | "...");
-        let mut values = Vec::new();
-        while let Some(next) = self.peek().filter(|next| is_value(next)).map(str::to_owned) {
-            self.at += 1;
-            values.push(self.value(&next, None));
-        }
-        match values.len() {
-            0 => Argument::new(&word.to_ascii_lowercase(), Shape::PureToken, Some(word)),
-            1 => {
-                let mut value = values.remove(0);
-                value.token = Some(word);
-                value
+        match self.peek() {
+            Some("<") => {
+                let mut group = self.required_group();
+                group.token = Some(word);
+                return group;
             }
-            _ => {
+            Some("[") => {
+                let parts = self.sequence();
                 let name = word.to_ascii_lowercase();
-                Argument::new(&name, Shape::Block(values), Some(word))
+                return Argument::new(&name, Shape::Block(parts), Some(word));
+            }
+            _ => {}
+        }
+        let mut values = Vec::new();
+        while let Some(next) = self.peek() {
+            if next == "[" && self.words.get(self.at + 1) == self.words.get(self.at - 1) {
+                self.optional_group(&mut values);
+            } else if next == "<" && !values.is_empty() {
+                let group = self.required_group();
+                values.push(group);
+            } else if is_value(next) {
+                let next = next.to_owned();
+                self.at += 1;
+                values.push(self.value(&next, None));
+            } else {
+                break;
             }
         }
+        if values.is_empty() {
+            let name = names::of_token(self.command, &word);
+            return Argument::new(&name, Shape::PureToken, Some(word));
+        }
+        self.block(values, Some(word))
     }
 
     fn value(&mut self, name: &str, token: Option<String>) -> Argument {
-        let type_name = match name {
-            "key" | "newkey" | "source" | "destination" if self.keys_seen < self.key_specs => "key",
-            "pattern" => "pattern",
-            "increment" if self.takes_floats => "double",
-            "seconds" | "milliseconds" | "count" | "cursor" | "index" | "index1" | "index2"
-            | "db" | "destination-db" | "start" | "end" | "offset" | "decrement" | "increment"
-            | "protover" | "client-id" | "timeout" | "numkeys" => "integer",
-            "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
-            _ => "string",
-        };
+        let mut type_name = names::type_of(self.command, name);
+        if type_name == "key" && self.key_specs == 0 {
+            type_name = "string";
+        }
         let mut argument = Argument::new(name, Shape::Value(type_name), token);
         if type_name == "key" {
-            argument.key_spec_index = Some(self.keys_seen);
+            argument.key_spec_index = Some(self.keys_seen.min(self.key_specs - 1));
             self.keys_seen += 1;
+        } else if names::is_key_pattern(self.command, name) {
+            argument.key_spec_index = Some(1);
+            self.keys_seen = 2;
         }
         argument
     }
+
+    /// Arguments as one, behind a token perhaps.
+    fn block(&self, mut arguments: Vec<Argument>, token: Option<String>) -> Argument {
+        let wrapped = arguments
+            .iter()
+            .any(|part| names::is_wrapped(self.command, &part.name));
+        if arguments.len() == 1 && !wrapped {
+            let mut only = arguments.remove(0);
+            only.token = token.or(only.token);
+            return only;
+        }
+        let name = self.name_of(&arguments);
+        Argument::new(&name, Shape::Block(arguments), token)
+    }
+
+    /// A group is named after its parts.
+    fn name_of(&self, parts: &[Argument]) -> String {
+        let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+        names::of_group(self.command, &names.join("_")).to_owned()
+    }
+
+    fn fold_repetition(&self, arguments: &mut Vec<Argument>, parts: usize) {
+        let rest = arguments.split_off(arguments.len() - parts);
+        // A token that is said again with each value.
+        let token_repeats = rest[0].token.is_some() && parts == 1;
+        let mut repeated = match <[Argument; 1]>::try_from(rest) {
+            Ok([only]) if names::repeats_as_block(self.command) => {
+                let name = only.name.clone();
+                Argument::new(&name, Shape::Block(vec![only]), None)
+            }
+            Ok([only]) => only,
+            Err(several) => self.block(several, None),
+        };
+        repeated.multiple = true;
+        repeated.token_repeats = token_repeats;
+        arguments.push(repeated);
+    }
+}
+
+/// Whether `parts` say that the last of `arguments` may come again: `key value [key value ...]`.
+fn repeats(arguments: &[Argument], parts: &[Argument]) -> bool {
+    let names = |arguments: &[Argument]| -> Vec<String> {
+        let names = arguments.iter().map(|argument| argument.name.clone());
+        names.collect()
+    };
+    parts.last().is_some_and(|last| last.multiple)
+        && parts.len() <= arguments.len()
+        && names(&arguments[arguments.len() - parts.len()..]) == names(parts)
 }
 
 fn is_token(word: &str) -> bool {
-    word.bytes().any(|byte| byte.is_ascii_uppercase())
-        && !word.bytes().any(|byte| byte.is_ascii_lowercase())
+    matches!(word, "*" | "=" | "~" | "$")
+        || word.bytes().any(|byte| byte.is_ascii_uppercase())
+            && !word.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
-fn block(mut arguments: Vec<Argument>) -> Argument {
-    if arguments.len() == 1 {
-        return arguments.remove(0);
-    }
-    let name = arguments
-        .first()
-        .map_or("block", |argument| argument.name.as_str())
-        .to_owned();
-    // Dots behind a block's last part mean the block.
-    let multiple = arguments
-        .last_mut()
-        .is_some_and(|last| std::mem::take(&mut last.multiple));
-    let mut argument = Argument::new(&name, Shape::Block(arguments), None);
-    argument.multiple = multiple;
-    argument
-}
-
-/// Whether `group` says that the last of `arguments` may come again: `key value [key value ...]`.
-fn repeats(arguments: &[Argument], group: &Argument) -> bool {
-    let parts = parts_of(group);
-    let names = |arguments: &[Argument]| -> Vec<String> {
-        arguments
-            .iter()
-            .map(|argument| argument.name.clone())
-            .collect()
-    };
-    group.multiple
-        && parts.len() <= arguments.len()
-        && names(&arguments[arguments.len() - parts.len()..]) == names(&parts)
-}
-
-fn fold_repetition(arguments: &mut Vec<Argument>, group: &Argument) {
-    let rest = arguments.split_off(arguments.len() - parts_of(group).len());
-    let mut repeated = block(rest);
-    repeated.multiple = true;
-    arguments.push(repeated);
-}
-
-fn parts_of(argument: &Argument) -> Vec<Argument> {
-    match &argument.shape {
-        Shape::Block(parts) => parts.clone(),
-        _ => vec![argument.clone()],
-    }
+fn is_value(word: &str) -> bool {
+    !is_token(word) && !matches!(word, "[" | "]" | "<" | ">" | "|" | "...")
 }
 
 #[cfg(test)]
@@ -301,7 +355,7 @@ mod tests {
             ("lastsave", ""),
         ] {
             let row = lastsave_keyspace::lookup(command.as_bytes()).expect(command);
-            assert_eq!(shown(&parse(row)), expected, "{command}");
+            assert_eq!(shown(&parse(command, row)), expected, "{command}");
         }
     }
 
@@ -315,7 +369,7 @@ mod tests {
                 };
                 assert!(brackets("[", "]") && brackets("<", ">"), "{}", row.name);
                 assert_eq!(
-                    parse(row).is_empty(),
+                    parse(row.name, row).is_empty(),
                     row.arguments.is_empty(),
                     "{}",
                     row.name

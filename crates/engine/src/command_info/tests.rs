@@ -134,6 +134,6 @@ fn docs_show_what_the_row_says() {
 fn help_comes_from_the_table() {
     let help = resp2("command help");
     assert!(help.contains("+COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    assert!(help.contains("+DOCS [command-name ...] +    "));
+    assert!(help.contains("+DOCS [command-name [command-name ...]] +    "));
     assert!(help.ends_with("+HELP +    Prints this help."));
 }

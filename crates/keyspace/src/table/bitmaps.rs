@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "3.2.0",
         complexity: "O(1) a subcommand",
         summary: "Reads and changes integers of any width in the string at a key.",
-        arguments: "key [GET encoding offset | <[OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>> ...]",
+        arguments: "key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>> ...]",
         handler: Handler::Data(bitfield::bitfield),
         ..ROW
     },

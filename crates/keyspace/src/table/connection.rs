@@ -83,7 +83,7 @@ pub(super) const ROWS: &[Command] = &[
                 since: "2.4.0",
                 complexity: "O(n) in the number of connections",
                 summary: "Closes connections.",
-                arguments: "<ip:port | [ID client-id] [TYPE type] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes | no] ...>",
+                arguments: "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME yes/no]> ...>",
                 handler: Handler::Server(ServerCommand::Client),
                 ..ROW
             },
@@ -97,7 +97,7 @@ pub(super) const ROWS: &[Command] = &[
                 since: "2.4.0",
                 complexity: "O(n) in the number of connections",
                 summary: "Describes all connections.",
-                arguments: "[TYPE type] [ID client-id ...]",
+                arguments: "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
                 handler: Handler::Server(ServerCommand::Client),
                 ..ROW
             },

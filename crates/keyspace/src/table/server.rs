@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Command] = &[
                 since: "7.0.0",
                 complexity: "O(n) in the number of commands asked for",
                 summary: "Returns the documentation of commands.",
-                arguments: "[command-name ...]",
+                arguments: "[command-name [command-name ...]]",
                 handler: Handler::Server(ServerCommand::Command),
                 ..ROW
             },
@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Command] = &[
                 since: "2.8.13",
                 complexity: "O(n) in the number of commands asked for",
                 summary: "Describes commands.",
-                arguments: "[command-name ...]",
+                arguments: "[command-name [command-name ...]]",
                 handler: Handler::Server(ServerCommand::Command),
                 ..ROW
             },
@@ -212,6 +212,7 @@ pub(super) const ROWS: &[Command] = &[
         flags: F::ADMIN.with(F::NOSCRIPT).with(F::LOADING).with(F::STALE),
         group: Group::Server,
         complexity: "Depends on the subcommand",
+        internal: true,
         summary: "Does what tests need.",
         handler: Handler::Server(ServerCommand::Debug),
         ..ROW
