@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lastsave_engine::command_info;
-use lastsave_keyspace::COMMANDS;
+use lastsave_keyspace::{COMMANDS, lookup};
 use lastsave_resp::{ArgsBuf, Protocol};
 use lastsave_tests::native::{Client, Reply, Server, redis};
 
@@ -186,6 +186,101 @@ fn documentation_has_redis_s_facts() {
         keep_common(&mut ours, &mut theirs);
         if ours != theirs {
             differences += &format!("{}:\n  {ours:?}\n  {theirs:?}\n", row.name);
+        }
+    }
+    assert!(differences.is_empty(), "{differences}");
+}
+
+/// Requests whose keys are found in every way there is.
+const REQUESTS: &[&str] = &[
+    "get k",
+    "get",
+    "get k l",
+    "config get x",
+    "config nosuch x",
+    "nosuch k",
+    "object encoding k",
+    "mset a 1 b 2",
+    "mset a 1 b",
+    "del a b c",
+    "bitop and d a b",
+    "blpop a b 0",
+    "set k v",
+    "set k v ex 10 get",
+    "set get get",
+    "bitfield k get u8 0",
+    "bitfield k overflow sat get u8 0",
+    "bitfield k get u8 0 set u8 0 1",
+    "bitfield k get u8",
+    "bitfield_ro k get u8 0",
+    "lmpop 2 a b left",
+    "lmpop 3 a b left",
+    "lmpop 0 a b left",
+    "lmpop x a b left",
+    "lmpop -1 a b left",
+    "blmpop 0 2 a b left count 2",
+    "bzmpop 0 1 a min",
+    "zmpop 2 a b max",
+    "sintercard 2 a b limit 3",
+    "zunion 2 a b withscores",
+    "zunionstore d 2 a b weights 1 2",
+    "zunionstore d 9 a b",
+    "zdiffstore d 1 a",
+    "zrangestore d s 0 -1",
+    "xread count 1 streams a b 0 0",
+    "xread streams a b 0",
+    "xread count 1 block 2",
+    "xread count streams streams a 0",
+    "xreadgroup group g c streams a b > >",
+    "xreadgroup group streams c streams a >",
+    "xadd k * f v",
+    "xgroup create k g 0",
+    "xinfo stream k",
+    "georadius k 1 2 3 m",
+    "georadius k 1 2 3 m store d",
+    "georadius k 1 2 3 m store d storedist e",
+    "georadiusbymember k m 3 m storedist d",
+    "georadius_ro k 1 2 3 m",
+    "geosearchstore d s fromlonlat 1 2 byradius 3 m",
+    "sort k",
+    "sort k by w_* get # limit 0 1 store d",
+    "sort k store a store b",
+    "sort k get store store d",
+    "sort k store",
+    "sort_ro k by w_* get o_*",
+    "spublish c m",
+    "ssubscribe c",
+    "subscribe c",
+    "memory usage k",
+    "pfmerge d",
+    "pfmerge d a b",
+    "pfcount a b",
+    "restore k 0 x",
+    "copy a b",
+    "rename a b",
+    "sinterstore d a b",
+    "smove a b m",
+    "lmove a b left right",
+    "watch a b",
+    "ping",
+];
+
+#[test]
+fn keys_are_those_that_redis_finds() {
+    let mut oracle = Oracle::start();
+    let mut differences = String::new();
+    let known = |request: &&&str| {
+        let name = request.split(' ').next().unwrap_or_default();
+        name == "nosuch" || lookup(name.as_bytes()).is_some()
+    };
+    for request in REQUESTS.iter().filter(known) {
+        for subcommand in ["GETKEYS", "GETKEYSANDFLAGS"] {
+            let mut words = vec![subcommand];
+            words.extend(request.split(' '));
+            let (ours, theirs) = oracle.both(&words);
+            if ours != theirs {
+                differences += &format!("{request}:\n  {ours:?}\n  {theirs:?}\n");
+            }
         }
     }
     assert!(differences.is_empty(), "{differences}");
