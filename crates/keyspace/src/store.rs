@@ -1,10 +1,10 @@
 //! The databases.
 
-use lastsave_dict::{Chunk, Cursor, Dict, EntryMut, Tag, ValueRef};
+use lastsave_dict::{Chunk, Cursor, Dict, EntryMut, Tag};
 
 use crate::call::is_due;
 use crate::evict::{EvictionPolicy, EvictionPool};
-use crate::object::Text;
+use crate::values::append_digest;
 use crate::{Garbage, Lfu, Object, OwnedValue, tag};
 
 /// What of the configuration the keyspace itself obeys; the engine keeps it up to date.
@@ -393,14 +393,7 @@ impl Keyspace {
                 record.extend_from_slice(&entry.expires_at_ms().unwrap_or(u64::MAX).to_le_bytes());
                 record.extend_from_slice(&(entry.key().len() as u64).to_le_bytes());
                 record.extend_from_slice(entry.key());
-                if let Some(mut text) = Text::of(entry.value()) {
-                    record.extend_from_slice(text.as_bytes());
-                }
-                match entry.value() {
-                    ValueRef::Object(Object::SortedSet(set)) => set.append_digest(&mut record),
-                    ValueRef::Object(Object::Stream(stream)) => stream.append_digest(&mut record),
-                    _ => {}
-                }
+                append_digest(entry.value(), &mut record);
                 sum = sum.wrapping_add(rapidhash::v3::rapidhash_v3(&record));
             }
         }

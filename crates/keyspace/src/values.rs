@@ -12,6 +12,7 @@ pub mod stream;
 
 mod hash;
 mod list;
+mod look;
 mod ranked_tree;
 mod set;
 mod shared_vec;
@@ -19,6 +20,8 @@ mod sorted_set;
 
 pub use hash::{Fields as HashFields, Hash, Limits as HashLimits};
 pub use list::{End, List, ListOptions, Node};
+pub(crate) use look::append_digest;
+pub use look::{Preview, value_digest};
 pub use set::{Members as SetMembers, Set};
 pub use sorted_set::{Entries as SortedSetEntries, Limits as SortedSetLimits, SortedSet};
 pub use stream::Stream;

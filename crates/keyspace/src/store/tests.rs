@@ -1,5 +1,6 @@
 //! Tests of the databases.
 
+use crate::object::Text;
 use std::collections::BTreeMap;
 
 use lastsave_dict::Value;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use lastsave_aof::{Entry, ReadError, Reader};
+use lastsave_dict::ValueRef;
 use lastsave_keyspace::OwnedValue;
 use lastsave_rdb::{Decoder, Item};
 
@@ -130,14 +131,19 @@ fn describe_item(item: &Item) -> String {
             value,
             expires_at_ms,
         } => {
-            let OwnedValue::Text(text) = value else {
-                todo!("collections")
+            let value = match value {
+                OwnedValue::Text(text) => format!("\"{}\"", cut(text)),
+                OwnedValue::Object(object) => format!(
+                    "a {} {}",
+                    object.kind().name(),
+                    super::keys::shown(ValueRef::Object(object))
+                ),
             };
             let expiry = match expires_at_ms {
                 Some(at_ms) => format!(", expires at {at_ms} ms"),
                 None => String::new(),
             };
-            format!("\"{}\" = \"{}\"{expiry}", cut(key), cut(text))
+            format!("\"{}\" = {value}{expiry}", cut(key))
         }
         Item::End => "the end, and a checksum over everything before it".into(),
     }

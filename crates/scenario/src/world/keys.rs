@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use lastsave_dict::{EntryRef, ValueRef};
 use lastsave_engine::Engine;
-use lastsave_keyspace::{Keyspace, Object};
+use lastsave_keyspace::values::{Preview, value_digest};
+use lastsave_keyspace::{Keyspace, Object, Type};
 
 use super::World;
 use crate::reply::escaped;
@@ -56,19 +57,47 @@ fn is_alive(entry: &EntryRef<'_, Object>, now_ms: u64) -> bool {
 fn same_value(left: ValueRef<'_, Object>, right: ValueRef<'_, Object>) -> bool {
     match (left, right) {
         (ValueRef::Integer(left), ValueRef::Integer(right)) => left == right,
-        // Loading may turn digits into an integer that were built as text.
-        _ => text_of(left) == text_of(right),
+        (ValueRef::Bytes(left), ValueRef::Bytes(right)) => left == right,
+        // Loading may turn digits into an integer that were built as text, and pack what was spread out.
+        _ => Type::of(left) == Type::of(right) && value_digest(left) == value_digest(right),
     }
 }
 
-/// The bytes of a string value.
-pub(crate) fn text_of(value: ValueRef<'_, Object>) -> std::borrow::Cow<'_, [u8]> {
-    match value {
-        ValueRef::Integer(number) => number.to_string().into_bytes().into(),
-        ValueRef::Bytes(bytes) => bytes.into(),
-        ValueRef::Object(Object::Text(text)) => text.as_slice().into(),
-        ValueRef::Object(_) => todo!("collections"),
+/// How many elements of a collection the keys tab shows.
+const SHOWN_ELEMENTS: usize = 16;
+
+/// The beginning of a value as the keys tab shows it: `hello`, `[a, b, …]`, `{field: value}`, `{1: member}`.
+pub(crate) fn shown(value: ValueRef<'_, Object>) -> String {
+    let Preview { len, elements } = Preview::of(value, SHOWN_ELEMENTS, SHOWN_LEN);
+    let kind = Type::of(value);
+    if kind == Type::String {
+        let text = elements.concat().concat();
+        let ellipsis = if (text.len() as u64) < len { "…" } else { "" };
+        return format!("{}{ellipsis}", escaped(&text));
     }
+    let mut shown: Vec<String> = Vec::new();
+    let mut room = SHOWN_LEN;
+    for parts in &elements {
+        let words: Vec<String> = parts.iter().map(|part| escaped(part)).collect();
+        let text = match (kind, &words[..]) {
+            (Type::Hash | Type::SortedSet, [name, value]) => format!("{name}: {value}"),
+            (Type::Stream, [id, fields @ ..]) => format!("{id} {}", fields.join(" ")),
+            _ => words.concat(),
+        };
+        if room < text.len() && !shown.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(text.len());
+        shown.push(text);
+    }
+    if (shown.len() as u64) < len {
+        shown.push(format!("… {len} in all"));
+    }
+    let (open, close) = match kind {
+        Type::List | Type::Stream => ('[', ']'),
+        _ => ('{', '}'),
+    };
+    format!("{open}{}{close}", shown.join(", "))
 }
 
 /// A value longer than this is cut in the keys tab, in bytes.
@@ -139,15 +168,12 @@ impl World {
         let Some(entry) = live.or(old) else {
             return KeyRow::default();
         };
-        let value = text_of(entry.value());
-        let shown = &value[..value.len().min(SHOWN_LEN)];
-        let ellipsis = if shown.len() < value.len() { "…" } else { "" };
         let now_ms = self.now_us() / 1000;
         KeyRow {
             key: escaped(key),
-            kind: "string".into(),
+            kind: Type::of(entry.value()).name().into(),
             encoding: lastsave_keyspace::encoding_name(&entry).into(),
-            value: format!("{}{ellipsis}", escaped(shown)),
+            value: shown(entry.value()),
             ttl_ms: entry
                 .expires_at_ms()
                 .map(|at_ms| at_ms.saturating_sub(now_ms)),
