@@ -359,6 +359,8 @@ impl Driver {
         let work = match job {
             Job::SyncAof(ticket) => Work::Sync(ticket, answered),
             Job::Unlink(paths) => Work::Unlink(paths.into()),
+            // Freeing memory does nothing to the disk: a job without a step.
+            Job::Free(_) => Work::Unlink(VecDeque::new()),
             Job::Snapshot(writer) => Work::Snapshot(Writing {
                 writer,
                 parts: VecDeque::new(),
