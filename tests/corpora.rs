@@ -6,7 +6,10 @@ use lastsave_tests::fuzzing;
 
 #[test]
 fn kept_inputs_break_nothing() {
-    let targets: [(&str, fn(&[u8])); 1] = [("requests", fuzzing::requests)];
+    let targets: [(&str, fn(&[u8])); 2] = [
+        ("requests", fuzzing::requests),
+        ("restore", fuzzing::restore),
+    ];
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     for (name, target) in targets {
         let mut inputs = 0;

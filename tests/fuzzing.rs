@@ -1,6 +1,7 @@
 //! What the fuzz targets do with their input. It is here, not beside them, so that the kept corpora run in every test run too.
 
 use lastsave_engine::{ClientId, Config, Engine, Host};
+use lastsave_resp::{ArgsBuf, append_request};
 use lastsave_vfs::SimDisk;
 
 /// When the simulated server starts, in microseconds since the epoch. It stays that late, so that nothing expires by itself.
@@ -37,6 +38,34 @@ impl Server {
         self.settle();
     }
 
+    /// Sends one command and returns its answer.
+    fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
+        let args: ArgsBuf = words.iter().collect();
+        let mut bytes = Vec::new();
+        append_request(&mut bytes, args.as_args());
+        self.engine
+            .handle_input(NOW_US, self.client, &bytes, &mut self.disk);
+        self.engine.flush(NOW_US, &mut self.disk);
+        let answer = self.engine.reply_bytes(self.client).to_vec();
+        self.settle();
+        answer
+    }
+
+    /// Another server loads what this one has written.
+    ///
+    /// # Panics
+    /// If it comes to other data.
+    fn check_log(mut self) {
+        let digest = self.engine.keyspace().digest();
+        self.disk.kill();
+        let again = Self::start(self.disk);
+        assert_eq!(
+            again.engine.keyspace().digest(),
+            digest,
+            "the log brings back other data"
+        );
+    }
+
     fn settle(&mut self) {
         self.engine.flush(NOW_US, &mut self.disk);
         while self.engine.poll_output().is_some() {}
@@ -58,12 +87,127 @@ pub fn requests(data: &[u8]) {
     let (first, second) = input.split_at(input.len() * usize::from(cut) / 256);
     server.send(first);
     server.send(second);
-    let digest = server.engine.keyspace().digest();
-    server.disk.kill();
-    let again = Server::start(server.disk);
+    server.check_log();
+}
+
+/// What is asked of a restored value, and done to it: every type's commands, most of which are refused.
+const USES: &[&str] = &[
+    "TYPE k",
+    "OBJECT ENCODING k",
+    "MEMORY USAGE k",
+    "GET k",
+    "STRLEN k",
+    "BITCOUNT k",
+    "PFCOUNT k",
+    "GETRANGE k 1 -2",
+    "LLEN k",
+    "LRANGE k 0 -1",
+    "LRANGE k -3 -2",
+    "LINDEX k 1",
+    "LINDEX k -1",
+    "LPOS k a RANK -1",
+    "SMEMBERS k",
+    "SCARD k",
+    "SISMEMBER k 5",
+    "SRANDMEMBER k 7",
+    "SSCAN k 0 COUNT 100",
+    "HGETALL k",
+    "HLEN k",
+    "HGET k a",
+    "HRANDFIELD k 5 WITHVALUES",
+    "HSCAN k 0",
+    "ZRANGE k 0 -1 WITHSCORES",
+    "ZREVRANGE k 0 2",
+    "ZRANGEBYSCORE k -inf +inf",
+    "ZRANGEBYLEX k - +",
+    "ZSCORE k a",
+    "ZRANK k a",
+    "ZCOUNT k 0 1",
+    "ZSCAN k 0",
+    "XLEN k",
+    "XRANGE k - +",
+    "XREVRANGE k + - COUNT 2",
+    "XINFO STREAM k FULL",
+    "XINFO GROUPS k",
+    "XREAD STREAMS k 0",
+    "SORT k ALPHA",
+    "DEBUG DIGEST-VALUE k",
+    "COPY k copy",
+    "APPEND k x",
+    "SETRANGE k 3 y",
+    "SETBIT k 77 1",
+    "PFADD k z",
+    "PFMERGE merged k",
+    "LPUSH k a b",
+    "RPUSH k c",
+    "LINSERT k BEFORE c d",
+    "LSET k 1 e",
+    "LREM k 1 a",
+    "LPOP k",
+    "RPOP k",
+    "LTRIM k 1 -2",
+    "SADD k 7 word",
+    "SREM k 7",
+    "SPOP k",
+    "SMOVE k other word",
+    "HSET k f v",
+    "HINCRBY k n 3",
+    "HDEL k f",
+    "ZADD k 2 m",
+    "ZINCRBY k 0.5 m",
+    "ZREM k m",
+    "ZPOPMIN k",
+    "ZREMRANGEBYRANK k 0 1",
+    "ZUNIONSTORE union 1 k",
+    "SUNIONSTORE sets k copy",
+    "XADD k * f v",
+    "XTRIM k MAXLEN ~ 3",
+    "XGROUP CREATE k g 0",
+    "XREADGROUP GROUP g c STREAMS k >",
+    "XPENDING k g",
+    "XAUTOCLAIM k g d 0 0",
+    "XACK k g 1-1",
+    "XDEL k 1-1",
+    "XGROUP DESTROY k g",
+    "XSETID k 9999999999999999-0",
+];
+
+/// Restores `data`, with the version and checksum that RESTORE asks for; what it takes is used by all commands, dumped,
+/// restored again and loaded from the log.
+///
+/// # Panics
+/// If the value's copy is another value, the log brings back other data, or the engine panics.
+pub fn restore(data: &[u8]) {
+    let mut payload = data.to_vec();
+    payload.extend_from_slice(&10u16.to_le_bytes());
+    let checksum = lastsave_rdb::crc64(&payload);
+    payload.extend_from_slice(&checksum.to_le_bytes());
+    let mut server = Server::start(SimDisk::new(None));
+    if server.call(&[b"RESTORE", b"k", b"0", &payload]) != b"+OK\r\n" {
+        return;
+    }
+    let dumped = server.call(&[b"DUMP", b"k"]);
+    let dumped = bulk(&dumped).expect("a value can be dumped");
+    let digest_of = |server: &Server, key: &[u8]| {
+        let entry = server.engine.keyspace().databases[0].keys.get(key);
+        lastsave_keyspace::values::value_digest(entry.expect("the key is there").value())
+    };
     assert_eq!(
-        again.engine.keyspace().digest(),
-        digest,
-        "the log brings back other data"
+        server.call(&[b"RESTORE", b"again", b"0", dumped]),
+        b"+OK\r\n",
+        "its own dump is refused"
     );
+    assert_eq!(digest_of(&server, b"k"), digest_of(&server, b"again"));
+    for line in USES {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        server.call(&words);
+    }
+    server.check_log();
+}
+
+/// The content of a bulk string.
+fn bulk(answer: &[u8]) -> Option<&[u8]> {
+    let rest = answer.strip_prefix(b"$")?;
+    let start = rest.iter().position(|byte| *byte == b'\n')? + 1;
+    rest.get(start..rest.len().checked_sub(2)?)
 }
