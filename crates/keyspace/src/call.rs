@@ -380,12 +380,22 @@ impl Call<'_> {
         &mut self,
         key: &[u8],
     ) -> Result<Option<Edit<'_, T>>, Answered> {
+        let found = self.edit_and_reply(key)?;
+        Ok(found.map(|(edit, _)| edit))
+    }
+
+    /// As [`Call::edit`], with the reply beside it.
+    #[expect(clippy::type_complexity, reason = "a pair to be taken apart at once")]
+    pub(crate) fn edit_and_reply<T: Collection>(
+        &mut self,
+        key: &[u8],
+    ) -> Result<Option<(Edit<'_, T>, &mut Reply)>, Answered> {
         self.remove_if_due(self.db, key);
         let Some(entry) = self.keyspace.entry_in_use(self.db, key, self.now_us) else {
             return Ok(None);
         };
         match entry.into_object_mut().and_then(Edit::new) {
-            Some(edit) => Ok(Some(edit)),
+            Some(edit) => Ok(Some((edit, &mut *self.reply))),
             None => {
                 self.reply.error(WRONG_TYPE);
                 Err(Answered)

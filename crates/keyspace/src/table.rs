@@ -11,6 +11,7 @@ mod keys;
 mod observe;
 mod server;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod transactions;
 
@@ -355,6 +356,7 @@ const GROUPS: &[&[Command]] = &[
     observe::ROWS,
     server::ROWS,
     sorted_sets::ROWS,
+    streams::ROWS,
     strings::ROWS,
     transactions::ROWS,
 ];

@@ -174,9 +174,20 @@ impl Reply {
     /// Writes the header of a deferred array of `len` values, moving what was written behind its place.
     #[expect(clippy::needless_pass_by_value, reason = "a length is told once")]
     pub fn set_array_len(&mut self, at: DeferredLen, len: usize) {
+        self.set_len(at.0, b'*', len);
+    }
+
+    /// As [`Reply::set_array_len`], but the header is that of a map of `len` pairs. In RESP2, where the pairs must
+    /// have been written as arrays of two, it is that of an array of `len` of them.
+    #[expect(clippy::needless_pass_by_value, reason = "a length is told once")]
+    pub fn set_map_len(&mut self, at: DeferredLen, len: usize) {
+        self.set_len(at.0, self.resp3_or(b'%', b'*'), len);
+    }
+
+    fn set_len(&mut self, at: usize, kind: u8, len: usize) {
         let mut digits = itoa::Buffer::new();
-        let header = [b"*", digits.format(len).as_bytes(), b"\r\n"].concat();
-        self.buf.splice(at.0..at.0, header);
+        let header = [&[kind], digits.format(len).as_bytes(), b"\r\n"].concat();
+        self.buf.splice(at..at, header);
     }
 
     fn resp3_or(&self, resp3: u8, resp2: u8) -> u8 {

@@ -24,6 +24,15 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("lcs", include_str!("../../testscripts/lcs.txt")),
     ("objects", include_str!("../../testscripts/objects.txt")),
     ("set", include_str!("../../testscripts/set.txt")),
+    (
+        "stream_claims",
+        include_str!("../../testscripts/stream_claims.txt"),
+    ),
+    (
+        "stream_groups",
+        include_str!("../../testscripts/stream_groups.txt"),
+    ),
+    ("streams", include_str!("../../testscripts/streams.txt")),
     ("strings", include_str!("../../testscripts/strings.txt")),
 ];
 
@@ -146,6 +155,10 @@ impl Session {
                 "lazyfree-lazy-expire" => settings.lazy_expire = value == "yes",
                 "lazyfree-lazy-user-del" => settings.lazy_user_del = value == "yes",
                 "hll-sparse-max-bytes" => settings.hll_sparse_max_bytes = value.parse().unwrap(),
+                "stream-node-max-bytes" => settings.stream_node_max_bytes = value.parse().unwrap(),
+                "stream-node-max-entries" => {
+                    settings.stream_node_max_entries = value.parse().unwrap()
+                }
                 _ => panic!("{line}"),
             }
             self.replayed.settings = settings.clone();

@@ -119,15 +119,6 @@ impl Entries {
         counters.max_deleted_id = max_deleted_id.unwrap_or(counters.max_deleted_id);
     }
 
-    /// The ID for an entry added now, or `None` if the last possible one is taken.
-    pub(crate) fn next_id(&self, now_ms: u64) -> Option<StreamId> {
-        if now_ms > self.counters.last_id.ms {
-            Some(StreamId::new(now_ms, 0))
-        } else {
-            self.counters.last_id.next()
-        }
-    }
-
     /// Adds an entry: `words` are its fields and values in turn, at most [`MAX_NODE_BYTES`] together.
     ///
     /// # Panics
@@ -332,6 +323,17 @@ impl Entries {
             std::cmp::Ordering::Less => before_first,
             std::cmp::Ordering::Equal => before_first.wrapping_add(1),
             std::cmp::Ordering::Greater => Group::UNKNOWN_READ,
+        }
+    }
+
+    /// What `entries_read` of a group becomes as it is given the entry of this ID, the first one that it has not got.
+    pub(crate) fn entries_read_after(&self, group: &Group, id: StreamId) -> i64 {
+        if group.entries_read != Group::UNKNOWN_READ && !self.is_fragmented_from(id) {
+            group.entries_read.wrapping_add(1)
+        } else if self.counters.entries_added > 0 {
+            self.entries_read_up_to(id)
+        } else {
+            group.entries_read
         }
     }
 
