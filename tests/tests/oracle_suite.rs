@@ -51,10 +51,11 @@ fn theirs(commands: &[String]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The lines that say something.
+/// The lines that say something, but for how long an answer took.
 fn lines(text: &str) -> Vec<&str> {
     text.lines()
         .filter(|line| !line.trim().is_empty())
+        .filter(|line| !(line.starts_with('(') && line.ends_with("s)")))
         .collect()
 }
 
