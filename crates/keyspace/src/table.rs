@@ -5,11 +5,13 @@ use crate::Call;
 mod bitmaps;
 mod connection;
 mod find;
+mod hashes;
 mod hyperloglog;
 mod key_specs;
 mod keys;
 mod observe;
 mod server;
+mod sets;
 mod sorted_sets;
 mod streams;
 mod strings;
@@ -351,10 +353,12 @@ impl Command {
 const GROUPS: &[&[Command]] = &[
     bitmaps::ROWS,
     connection::ROWS,
+    hashes::ROWS,
     hyperloglog::ROWS,
     keys::ROWS,
     observe::ROWS,
     server::ROWS,
+    sets::ROWS,
     sorted_sets::ROWS,
     streams::ROWS,
     strings::ROWS,

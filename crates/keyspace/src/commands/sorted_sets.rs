@@ -401,7 +401,7 @@ impl Call<'_> {
     }
 
     /// `count` different random numbers below `end`, all if there are no more.
-    fn distinct_below(&mut self, end: usize, count: usize) -> BTreeSet<usize> {
+    pub(super) fn distinct_below(&mut self, end: usize, count: usize) -> BTreeSet<usize> {
         if count >= end {
             return (0..end).collect();
         }
