@@ -53,6 +53,10 @@ pub struct Engine {
     /// DEBUG SLEEP: until then no input is executed.
     pub(crate) busy_until_us: u64,
     pub(crate) exited: bool,
+    /// DEBUG PAUSE-CRON.
+    pub(crate) cron_paused: bool,
+    /// What INFO shows as `master_replid`: 40 hexadecimal digits.
+    pub(crate) replication_id: String,
     pub(crate) ahead: Ahead,
 
     /// What the command being executed did.
@@ -100,6 +104,8 @@ impl Engine {
             next_cron_us: 0,
             busy_until_us: 0,
             exited: false,
+            cron_paused: false,
+            replication_id: host.run_id.clone(),
             ahead: Ahead::default(),
             effects: Effects::default(),
             unit: Vec::new(),
@@ -222,7 +228,9 @@ impl Engine {
             }
             if now_us >= self.next_cron_us {
                 self.next_cron_us = now_us + 1_000_000 / u64::from(self.hz());
-                self.cron(vfs);
+                if !self.cron_paused {
+                    self.cron(vfs);
+                }
             }
         }
     }

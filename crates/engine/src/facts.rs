@@ -47,7 +47,7 @@ impl Engine {
             memory: self.memory_facts(),
             persistence: self.persistence_facts(),
             stats: self.stats_facts(),
-            replication_id: self.host.run_id.clone(),
+            replication_id: self.replication_id.clone(),
             replication_backlog_size: 1 << 20,
             latency_percentiles: self.config.latency_tracking_info_percentiles.clone(),
             commands: self.command_facts(),

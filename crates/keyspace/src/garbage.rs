@@ -31,9 +31,6 @@ impl std::fmt::Debug for Garbage {
 /// Values of no more parts than these are freed at once: handing them over would take as long.
 const MOST_PARTS_AT_ONCE: usize = 64;
 
-/// Bytes of a part where parts are not counted.
-const PART_BYTES: usize = 8 << 10;
-
 impl Object {
     /// Whether freeing it takes long enough to be done elsewhere.
     pub fn is_slow_to_free(&self) -> bool {
@@ -44,14 +41,20 @@ impl Object {
     fn parts(&self) -> usize {
         match self {
             Self::Text(_) => 1,
-            Self::Set(set) if set.encoding_name() == "hashtable" => set.memory_bytes() / 32,
-            Self::Hash(hash) if hash.encoding_name() == "hashtable" => hash.memory_bytes() / 32,
-            Self::SortedSet(members) if members.encoding_name() == "skiplist" => {
-                members.memory_bytes() / 32
-            }
+            Self::Set(set) if set.encoding_name() == "hashtable" => set.len(),
+            Self::Hash(hash) if hash.encoding_name() == "hashtable" => hash.len(),
+            Self::SortedSet(members) if members.encoding_name() == "skiplist" => members.len(),
             Self::Set(_) | Self::Hash(_) | Self::SortedSet(_) => 1,
-            Self::List(list) => list.memory_bytes() / PART_BYTES,
-            Self::Stream(stream) => stream.memory_bytes() / PART_BYTES,
+            Self::List(list) => list.nodes().len(),
+            Self::Stream(stream) => {
+                let groups = stream.groups();
+                // The first group stands for all.
+                let pending = groups
+                    .iter()
+                    .next()
+                    .map_or(0, |(_, group)| group.pending_len());
+                stream.entries().nodes_len() + groups.len() * (1 + pending)
+            }
         }
     }
 }

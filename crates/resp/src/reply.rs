@@ -137,6 +137,19 @@ impl Reply {
         self.header(self.resp3_or(b'>', b'*'), len);
     }
 
+    /// The header of an attribute of `len` pairs, which go before the reply that they are about. RESP3 only.
+    pub fn attribute(&mut self, len: usize) {
+        self.header(b'|', len);
+    }
+
+    /// A whole number of any size, as its digits: `(digits`, or a bulk string in RESP2.
+    pub fn big_number(&mut self, digits: &str) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(digits.as_bytes()),
+            Protocol::Resp3 => self.line(b'(', digits.as_bytes()),
+        }
+    }
+
     /// `#t` or `#f`; `:1` or `:0` in RESP2.
     pub fn boolean(&mut self, value: bool) {
         match self.protocol {

@@ -193,7 +193,7 @@ fn parse_integer(word: &str, min: i128, max: i128, form: Form) -> Result<String,
 }
 
 /// A number of bytes with an optional unit. As in Redis, too many digits saturate, then the unit may wrap around.
-pub(super) fn parse_memory(word: &str) -> Option<u64> {
+pub(crate) fn parse_memory(word: &str) -> Option<u64> {
     let digits_len = word.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, unit) = word.split_at(digits_len);
     let factor: u64 = match unit.to_ascii_lowercase().as_str() {

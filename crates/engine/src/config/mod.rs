@@ -203,6 +203,7 @@ mod words;
 pub use file::{
     CommandLine, ConfigError, parse_args, parse_file, parse_file_with, strip_trailing_comments,
 };
+pub(crate) use kind::parse_memory;
 pub use kind::{Empty, Form, Kind};
 pub use parameters::PARAMETERS;
 pub use rewrite::rewrite;

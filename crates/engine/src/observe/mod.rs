@@ -31,6 +31,8 @@ pub(crate) struct Observed {
     /// The last reading, while nothing but executing commands has gone on since: the end of one command is the beginning of
     /// the next, so that each costs one reading.
     lap_us: Option<u64>,
+    /// When the sync of the append-only file that is under way began, microseconds since the epoch.
+    pub(crate) sync_started_us: u64,
     /// What DEBUG SLEEP added to the readings.
     slept_us: u64,
     pub(crate) commands: CommandStats,
@@ -147,6 +149,25 @@ impl Engine {
             self.observed.count_error(reply);
         }
         failed
+    }
+
+    /// Begins to measure something that is no command. Costs nothing unless the latency monitor is on.
+    pub(crate) fn begin_event(&mut self) -> Option<u64> {
+        (self.config.latency_monitor_threshold_ms > 0).then(|| {
+            self.observed.pause();
+            self.observed.start()
+        })
+    }
+
+    /// Ends what [`Engine::begin_event`] began: an event of these kinds.
+    pub(crate) fn end_event(&mut self, began_us: Option<u64>, events: &[&'static str]) {
+        if let Some(began_us) = began_us {
+            let took_us = self.observed.since(began_us);
+            self.observed.pause();
+            for event in events {
+                self.observe_event(event, took_us);
+            }
+        }
     }
 
     /// Notes an event of this kind in the latency monitor, if it took long enough.

@@ -221,11 +221,23 @@ impl Engine {
     /// the replies whose offset has been passed.
     pub(crate) fn flush_aof(&mut self, vfs: &mut dyn Vfs, force_sync: bool) {
         let policy = self.effective_fsync_policy();
+        let began_us = self.begin_event();
+        let saving = self.snapshot.is_some();
         let Some(aof) = &mut self.aof else { return };
         let Some(writer) = &mut aof.writer else {
             return;
         };
-        match writer.flush(vfs) {
+        let circumstances = if aof.sync_job.is_some() {
+            "aof-write-pending-fsync"
+        } else if saving {
+            "aof-write-active-child"
+        } else {
+            "aof-write-alone"
+        };
+        let flushed = writer.flush(vfs);
+        self.end_event(began_us, &[circumstances, "aof-write"]);
+        let Some(aof) = &mut self.aof else { return };
+        match flushed {
             Ok(()) => {
                 if aof.write_error.take().is_some() {
                     aof.error_logged_s = None;
@@ -309,6 +321,7 @@ impl Engine {
         let job = self.next_job();
         let aof = self.aof.as_mut().expect("only a log that is on is synced");
         aof.sync_job = Some((job, ticket));
+        self.observed.sync_started_us = self.now_us;
         self.outputs
             .push_back(crate::Output::StartJob(job, Job::SyncAof(ticket)));
     }
@@ -399,6 +412,10 @@ impl Engine {
         if ok {
             let recovered = aof.sync_error.take().is_some();
             aof.last_sync_us = Some(self.now_us);
+            if self.config.appendfsync == FsyncPolicy::Always {
+                let took_us = self.now_us.saturating_sub(self.observed.sync_started_us);
+                self.observe_event("aof-fsync-always", took_us);
+            }
             self.event(Event::AofSynced { offset });
             if recovered {
                 self.log(

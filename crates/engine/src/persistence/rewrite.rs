@@ -233,7 +233,10 @@ impl Engine {
         let keep_incrs = usize::from(self.aof.as_ref().is_some_and(|aof| !aof.waits_for_rewrite));
         let base = manifest.replace_base(&names, rdb, keep_incrs);
         let base_path = names.path(&base);
-        if let Err(error) = vfs.rename(&snapshot.temp_path, &base_path) {
+        let began_us = self.begin_event();
+        let renamed = vfs.rename(&snapshot.temp_path, &base_path);
+        self.end_event(began_us, &["aof-rename"]);
+        if let Err(error) = renamed {
             let temp_path = &snapshot.temp_path;
             let text = format!(
                 "Error trying to rename the temporary AOF base file {temp_path} into {base_path}: {error}"

@@ -106,7 +106,12 @@ impl Engine {
         self.stats.snapshots += 1;
         let databases = self.database_sizes();
         let writer = Box::new(SnapshotWriter::new(spec));
+        self.observed.pause();
+        let began_us = self.observed.start();
         self.keyspace.snapshot_begin();
+        let took_us = self.observed.since(began_us);
+        self.stats.latest_fork_us = took_us;
+        self.observe_event("fork", took_us);
         self.snapshot = Some(Snapshot {
             job,
             kind,

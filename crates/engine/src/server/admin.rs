@@ -123,7 +123,7 @@ impl Engine {
                 }
             }
             "set" => self.config_set(client, args, vfs),
-            "rewrite" => self.config_rewrite(client, vfs),
+            "rewrite" => self.config_rewrite(client, false, vfs),
             "resetstat" => {
                 self.stats.reset();
                 self.observed.reset_stats();
@@ -220,8 +220,8 @@ impl Engine {
         Ok(())
     }
 
-    /// CONFIG REWRITE: the new text goes beside the file, is synced, and takes its place.
-    fn config_rewrite(&mut self, client: &mut Client, vfs: &mut dyn Vfs) {
+    /// CONFIG REWRITE, of `all` parameters or those that are not at their defaults: the new text goes beside the file, is synced, and takes its place.
+    pub(super) fn config_rewrite(&mut self, client: &mut Client, all: bool, vfs: &mut dyn Vfs) {
         let path = self.host.config_path.clone();
         if path.is_empty() {
             return self.reply_error(client, "ERR The server is running without a config file");
@@ -233,7 +233,7 @@ impl Engine {
                 return self.reply_error(client, &format!("ERR Rewriting config file: {error}"));
             }
         };
-        let text = config::rewrite(&old, &self.config);
+        let text = config::rewrite(&old, &self.config, all);
         let temp_path = format!("{path}-{}.tmp", self.host.pid);
         let result = vfs.open(&temp_path, OpenMode::Truncate).and_then(|file| {
             let result = write_all(vfs, file, text.as_bytes())

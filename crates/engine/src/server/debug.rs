@@ -1,5 +1,6 @@
 //! DEBUG: what tests and the curious need.
 
+use lastsave_keyspace::number::parse_i64;
 use lastsave_resp::Args;
 use lastsave_vfs::Vfs;
 
@@ -23,20 +24,74 @@ impl Engine {
                 client.reply.ok();
             }
             b"set-active-expire" if args.len() == 3 => {
-                self.active_expire = &args[2] != b"0";
+                self.active_expire = number_in(&args[2]) != 0;
                 client.reply.ok();
             }
+            // Replies wait for their writes anyhow, and a write takes as long as it takes.
+            b"aof-flush-sleep" if args.len() == 3 => client.reply.ok(),
+            b"change-repl-id" if args.len() == 2 => {
+                self.log(
+                    Level::Warning,
+                    "Changing replication IDs after receiving DEBUG change-repl-id",
+                );
+                let words: Vec<String> = (0..3)
+                    .map(|_| format!("{:016x}", self.keyspace.next_random()))
+                    .collect();
+                self.replication_id = words.concat()[..40].to_owned();
+                client.reply.ok();
+            }
+            b"config-rewrite-force-all" if args.len() == 2 => {
+                self.config_rewrite(client, true, vfs);
+            }
+            b"error" if args.len() == 3 => client.reply.error_bytes(&args[2]),
+            b"htstats" if args.len() == 3 => self.debug_htstats(client, &args[2]),
+            b"htstats-key" if args.len() == 3 => self.debug_htstats_key(client, &args[2]),
+            b"log" if args.len() == 3 => {
+                let text = String::from_utf8_lossy(&args[2]).into_owned();
+                self.log(Level::Warning, format!("DEBUG LOG: {text}"));
+                client.reply.ok();
+            }
+            b"object" if args.len() == 3 => self.debug_object(client, &args[2]),
+            b"pause-cron" if args.len() == 3 => {
+                self.cron_paused = number_in(&args[2]) != 0;
+                client.reply.ok();
+            }
+            b"populate" if (3..=5).contains(&args.len()) => self.debug_populate(client, args),
+            b"protocol" if args.len() == 3 => self.debug_protocol(client, &args[2]),
+            b"quicklist-packed-threshold" if args.len() == 3 => {
+                self.debug_packed_threshold(client, &args[2]);
+            }
+            // Reply buffers here grow and shrink as they are needed.
+            b"replybuffer" if args.len() == 4 => match args[2].to_ascii_lowercase().as_slice() {
+                b"peak-reset-time" | b"resizing" => client.reply.ok(),
+                _ => self.subcommand_syntax_error(client, args),
+            },
+            b"sdslen" if args.len() == 3 => self.debug_sdslen(client, &args[2]),
             b"reload" => self.debug_reload(client, args, vfs),
             b"loadaof" if args.len() == 2 => self.debug_loadaof(client, vfs),
             b"help" => debug_help(client),
+            _ => self.subcommand_syntax_error(client, args),
+        }
+    }
+
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD: from which length on an element of a list has a node of its own. 0 is the default.
+    fn debug_packed_threshold(&mut self, client: &mut Client, word: &[u8]) {
+        const DEFAULT: u64 = 1 << 30;
+        const MOST: u64 = (1 << 32) - (1 << 20);
+        let bytes = std::str::from_utf8(word)
+            .ok()
+            .and_then(crate::config::parse_memory);
+        match bytes {
+            Some(0) => self.keyspace.settings.list_packed_threshold = DEFAULT,
+            Some(bytes) if bytes <= MOST => self.keyspace.settings.list_packed_threshold = bytes,
             _ => {
-                let name = String::from_utf8_lossy(&args[1][..args[1].len().min(128)]).into_owned();
-                let error = format!(
-                    "ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."
+                return self.reply_error(
+                    client,
+                    "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
                 );
-                self.reply_error(client, &error);
             }
         }
+        client.reply.ok();
     }
 
     fn debug_reload(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
@@ -93,14 +148,47 @@ impl Engine {
     }
 }
 
+/// A number as C's `atoi` reads it: 0 if it is none.
+fn number_in(word: &[u8]) -> i64 {
+    parse_i64(word).unwrap_or(0)
+}
+
 /// DEBUG takes words that are in no table.
 fn debug_help(client: &mut Client) {
     const LINES: &[&str] = &[
         "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "AOF-FLUSH-SLEEP <microseconds>",
+        "    Taken and of no consequence.",
+        "CHANGE-REPL-ID",
+        "    Gives the server another replication ID.",
+        "CONFIG-REWRITE-FORCE-ALL",
+        "    As CONFIG REWRITE, with all parameters, those at their defaults too.",
+        "ERROR <string>",
+        "    Answers with this error.",
+        "HTSTATS <db>",
+        "    The size of a database's table.",
+        "HTSTATS-KEY <key>",
+        "    The size of a value's table.",
         "LOADAOF",
         "    Writes the append-only file's buffer and loads the data set from its files.",
+        "LOG <message>",
+        "    Writes a line into the log.",
+        "OBJECT <key>",
+        "    How a value is kept.",
+        "PAUSE-CRON <0|1>",
+        "    Stops the periodic work, or lets it go on.",
+        "POPULATE <count> [<prefix>] [<size>]",
+        "    Makes many strings.",
+        "PROTOCOL <type>",
+        "    A reply of this type.",
+        "QUICKLIST-PACKED-THRESHOLD <bytes>",
+        "    From which length on an element of a list has a node of its own.",
         "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
         "    Saves the RDB file and loads it.",
+        "REPLYBUFFER PEAK-RESET-TIME|RESIZING <value>",
+        "    Taken and of no consequence.",
+        "SDSLEN <key>",
+        "    The lengths of a key and of its string.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Switches the removal of expired keys that nobody asks for.",
         "SLEEP <seconds>",
