@@ -16,6 +16,7 @@ pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod set_algebra;
 pub(crate) mod sets;
+pub(crate) mod sort;
 pub(crate) mod sorted_set_algebra;
 pub(crate) mod sorted_set_pops;
 pub(crate) mod sorted_set_ranges;

@@ -108,8 +108,7 @@ pub(crate) fn bitop(call: &mut Call<'_>) {
         call.remove_if_due(call.db, target);
         call.put_raw_text(target, &result);
         call.modified(EventClass::String, "set", call.db, target);
-    } else if call.exists(call.db, target) {
-        call.remove(call.db, target);
+    } else if call.remove(call.db, target) {
         call.modified(EventClass::Generic, "del", call.db, target);
     }
     call.reply.integer(result.len() as i64);

@@ -33,6 +33,7 @@ const SCRIPTS: &[(&str, &str)] = &[
         include_str!("../../testscripts/stream_groups.txt"),
     ),
     ("streams", include_str!("../../testscripts/streams.txt")),
+    ("sort", include_str!("../../testscripts/sort.txt")),
     ("strings", include_str!("../../testscripts/strings.txt")),
 ];
 

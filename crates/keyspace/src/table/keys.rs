@@ -1,7 +1,9 @@
 //! Keys of whatever type.
 
-use super::{Command, CommandFlags as F, Handler, ROW, ServerCommand, key_range, key_spec};
-use crate::commands::{expire, keys, object, scan};
+use super::{
+    Command, CommandFlags as F, Handler, ROW, ServerCommand, key_range, key_spec, unknown_keys,
+};
+use crate::commands::{expire, keys, object, scan, server, sort};
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -337,6 +339,37 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "sort",
+        arity: -2,
+        flags: F::WRITE.with(F::DENYOOM).with(F::MOVABLE_KEYS),
+        categories: "set sortedset list dangerous",
+        keys: key_range(1, 1, 1),
+        key_specs: &[
+            key_spec(1, 0, 1, "RO access"),
+            unknown_keys("RO access"),
+            unknown_keys("OW update"),
+        ],
+        complexity: "O(n + m * log(m)) to sort m elements and return n",
+        summary: "Sorts the elements of a list, set or sorted set, by what other keys say perhaps, and returns or stores them.",
+        arguments: "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA] [STORE destination]",
+        handler: Handler::Data(sort::sort),
+        ..ROW
+    },
+    Command {
+        name: "sort_ro",
+        arity: -2,
+        flags: F::READONLY.with(F::MOVABLE_KEYS),
+        categories: "set sortedset list dangerous",
+        keys: key_range(1, 1, 1),
+        key_specs: &[key_spec(1, 0, 1, "RO access"), unknown_keys("RO access")],
+        since: "7.0.0",
+        complexity: "O(n + m * log(m)) to sort m elements and return n",
+        summary: "Sorts the elements of a list, set or sorted set, by what other keys say perhaps, and returns them.",
+        arguments: "key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]",
+        handler: Handler::Data(sort::sort_ro),
+        ..ROW
+    },
+    Command {
         name: "touch",
         arity: -2,
         flags: F::READONLY.with(F::FAST),
@@ -389,6 +422,18 @@ pub(super) const ROWS: &[Command] = &[
         summary: "Deletes keys and frees their memory later.",
         arguments: "key [key ...]",
         handler: Handler::Data(keys::del),
+        ..ROW
+    },
+    Command {
+        name: "wait",
+        arity: 3,
+        flags: F::NOSCRIPT,
+        categories: "connection",
+        tips: "request_policy:all_shards response_policy:agg_min",
+        since: "3.0.0",
+        summary: "Returns how many replicas have what was written: none, there being no replicas.",
+        arguments: "numreplicas timeout",
+        handler: Handler::Data(server::wait),
         ..ROW
     },
 ];
