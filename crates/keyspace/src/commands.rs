@@ -6,6 +6,8 @@ mod blocking;
 pub(crate) mod databases;
 pub(crate) mod expire;
 pub(crate) mod hashes;
+pub(crate) mod geo;
+pub(crate) mod geo_search;
 pub(crate) mod hyperloglog;
 pub(crate) mod keys;
 pub(crate) mod lcs;

@@ -10,6 +10,7 @@
 mod call;
 mod evict;
 mod garbage;
+mod geo;
 mod object;
 mod store;
 mod table;

@@ -3,8 +3,11 @@
 mod big;
 mod double;
 mod long_double;
+pub(crate) mod trigonometry;
 
-pub use double::{double_to_integer, parse_double, parse_score_bound, print_double};
+pub use double::{
+    double_to_integer, parse_double, parse_score_bound, print_double, print_double_plainly,
+};
 pub use lastsave_resp::parse_i64;
 pub use long_double::LongDouble;
 

@@ -6,6 +6,7 @@ mod bitmaps;
 mod connection;
 mod find;
 mod hashes;
+mod geo;
 mod hyperloglog;
 mod key_specs;
 mod keys;
@@ -354,6 +355,7 @@ const GROUPS: &[&[Command]] = &[
     bitmaps::ROWS,
     connection::ROWS,
     hashes::ROWS,
+    geo::ROWS,
     hyperloglog::ROWS,
     keys::ROWS,
     observe::ROWS,

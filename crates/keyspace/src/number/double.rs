@@ -169,6 +169,14 @@ pub fn print_double(number: f64) -> String {
     format!("{sign}{whole}.{fraction}")
 }
 
+/// Prints a finite double of moderate size without an exponent, as C's `%.17Lf` with trailing zeros left out: as
+/// Redis prints coordinates.
+pub fn print_double_plainly(number: f64) -> String {
+    let text = format!("{number:.17}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0" } else { text }.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
