@@ -352,7 +352,7 @@ mod tests {
         let palermo = Place::from_score(3_479_099_956_230_698.0);
         let catania = Place::from_score(3_479_447_370_796_909.0);
         assert_eq!(palermo.longitude, 13.361_389_338_970_184);
-        assert_eq!(palermo.latitude, 38.115_556_395_496_299);
+        assert_eq!(palermo.latitude, 38.115_556_395_496_3);
         assert_eq!(&palermo.geohash(), b"sqc8b49rny0");
         assert_eq!(format!("{:.4}", palermo.distance(catania)), "166274.1516");
     }

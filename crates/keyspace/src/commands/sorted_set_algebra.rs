@@ -6,7 +6,7 @@ use lastsave_resp::{Args, Protocol};
 use super::SYNTAX_ERROR;
 use super::sorted_set_ranges::reply_member;
 use crate::call::{Answered, WRONG_TYPE};
-use crate::values::{SortedSet, SortedSetLimits};
+use crate::values::{Set, SortedSet, SortedSetLimits};
 use crate::{Call, Object, number};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,10 +41,10 @@ fn zero_if_nan(number: f64) -> f64 {
 }
 
 /// What is under one of the keys.
-#[derive(Clone)]
 enum Source {
     Missing,
     SortedSet(SortedSet),
+    Set(Set),
 }
 
 impl Source {
@@ -52,6 +52,7 @@ impl Source {
         match self {
             Self::Missing => 0,
             Self::SortedSet(set) => set.len(),
+            Self::Set(set) => set.len(),
         }
     }
 
@@ -59,6 +60,7 @@ impl Source {
         match self {
             Self::Missing => None,
             Self::SortedSet(set) => set.score(member),
+            Self::Set(set) => set.contains(member).then_some(1.0),
         }
     }
 
@@ -69,6 +71,13 @@ impl Source {
             Self::SortedSet(set) => {
                 for (member, score) in set.iter() {
                     if !visit(member.text(&mut itoa::Buffer::new()), score) {
+                        return;
+                    }
+                }
+            }
+            Self::Set(set) => {
+                for member in set.iter() {
+                    if !visit(member.text(&mut itoa::Buffer::new()), 1.0) {
                         return;
                     }
                 }
@@ -264,6 +273,7 @@ fn source(call: &mut Call<'_>, key: &[u8]) -> Result<Source, Answered> {
     let source = call.read(key, |_, entry| match entry.map(|entry| entry.value()) {
         None => Some(Source::Missing),
         Some(ValueRef::Object(Object::SortedSet(set))) => Some(Source::SortedSet(set.clone())),
+        Some(ValueRef::Object(Object::Set(set))) => Some(Source::Set(set.clone())),
         Some(_) => None,
     });
     source.map_or_else(|| call.refuse(WRONG_TYPE), Ok)

@@ -22,7 +22,7 @@ const HALF_PI: [f64; 3] = [
 /// parts.
 const ONE_SIXTH: Double = Double {
     high: 1.0 / 6.0,
-    low: 9.251858538542970e-18,
+    low: 9.251_858_538_542_97e-18,
 };
 const ONE_120TH: Double = Double {
     high: 1.0 / 120.0,
@@ -204,8 +204,7 @@ mod tests {
 
     /// Arguments from 0 to `end`, most of them with all their digits.
     fn arguments(end: f64) -> impl Iterator<Item = f64> {
-        (0..20_000u32)
-            .map(move |number| end * (f64::from(number) * 0.618_033_988_749_894_9).fract())
+        (0..20_000u32).map(move |number| end * (f64::from(number) * 0.618_033_988_749_895).fract())
     }
 
     fn ulps(one: f64, other: f64) -> u64 {

@@ -31,7 +31,7 @@ const CHILDREN_AT_END: usize = 8;
 
 /// Members with scores, each member once, in order of score and then of the member's bytes. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct RankedTree {
+pub(super) struct RankedTree {
     root: Node,
     leaves: SharedVec<Leaf>,
     places: Places,
@@ -86,17 +86,12 @@ impl Default for RankedTree {
 
 impl RankedTree {
     /// The number of members.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no member.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The heap bytes it takes on a 64-bit machine, those shared with clones included.
-    pub fn memory_bytes(&self) -> usize {
+    pub(super) fn memory_bytes(&self) -> usize {
         // A score, an end and a place; a leaf of four vectors, with its counts, a pointer, and a child.
         const PER_ENTRY: usize = 8 + 2 + 8;
         const PER_LEAF: usize = 4 * 24 + 16 + 8 + 48;
@@ -109,13 +104,13 @@ impl RankedTree {
     }
 
     /// The score of a member.
-    pub fn score(&self, member: &[u8]) -> Option<f64> {
+    pub(super) fn score(&self, member: &[u8]) -> Option<f64> {
         let (leaf, index) = self.find(member)?;
         Some(self.leaves.get(leaf).score(index))
     }
 
     /// Gives a member this score, which must be a number. Returns the score that it had.
-    pub fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
+    pub(super) fn insert(&mut self, member: &[u8], score: f64) -> Option<f64> {
         let Some((leaf, index)) = self.find(member) else {
             self.insert_new(member, score);
             return None;
@@ -134,21 +129,21 @@ impl RankedTree {
     }
 
     /// Removes a member. Returns the score that it had.
-    pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
+    pub(super) fn remove(&mut self, member: &[u8]) -> Option<f64> {
         let score = self.score(member)?;
         self.remove_entry(score, member);
         Some(score)
     }
 
     /// The number of members before this one.
-    pub fn rank(&self, member: &[u8]) -> Option<usize> {
+    pub(super) fn rank(&self, member: &[u8]) -> Option<usize> {
         let score = self.score(member)?;
         Some(self.count(|other_score, other| order((other_score, other), (score, member)).is_lt()))
     }
 
     /// The number of entries before a bound, in logarithmic time. `before` says whether a score and member lie
     /// before it; it must be true for a beginning of the order and false for the rest.
-    pub fn count(&self, before: impl Fn(f64, &[u8]) -> bool) -> usize {
+    pub(super) fn count(&self, before: impl Fn(f64, &[u8]) -> bool) -> usize {
         let (mut node, mut counted) = (&self.root, 0);
         loop {
             match node {
@@ -163,7 +158,7 @@ impl RankedTree {
     }
 
     /// The entry of this rank.
-    pub fn get(&self, rank: usize) -> Option<(f64, &[u8])> {
+    pub(super) fn get(&self, rank: usize) -> Option<(f64, &[u8])> {
         if rank >= self.len {
             return None;
         }
@@ -175,7 +170,7 @@ impl RankedTree {
     ///
     /// # Panics
     /// If the range ends behind the last entry.
-    pub fn range(&self, ranks: Range<usize>) -> Entries<'_> {
+    pub(super) fn range(&self, ranks: Range<usize>) -> Entries<'_> {
         assert!(ranks.end <= self.len, "a range of entries that exist");
         Entries {
             tree: self,
@@ -186,14 +181,14 @@ impl RankedTree {
     }
 
     /// All entries in order.
-    pub fn iter(&self) -> Entries<'_> {
+    pub(super) fn iter(&self) -> Entries<'_> {
         self.range(0..self.len)
     }
 
     /// Hands some members of a walk through all to `visit`, and returns where the walk goes on, 0 at its end.
     /// What is there from the beginning of a walk to its end is visited at least once, whatever changes
     /// meanwhile.
-    pub fn scan(&self, cursor: u64, visit: &mut dyn FnMut(&[u8], f64)) -> u64 {
+    pub(super) fn scan(&self, cursor: u64, visit: &mut dyn FnMut(&[u8], f64)) -> u64 {
         self.places.scan(cursor, &mut |print, leaf| {
             let leaf = self.leaves.get(leaf);
             for index in 0..leaf.len() {
@@ -508,7 +503,7 @@ impl Bound {
 
 /// Entries of consecutive ranks.
 #[derive(Clone, Debug)]
-pub struct Entries<'a> {
+pub(super) struct Entries<'a> {
     tree: &'a RankedTree,
     ranks: Range<usize>,
     /// The leaf and the index of the next entry, while it has more.

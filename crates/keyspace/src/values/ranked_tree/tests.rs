@@ -199,7 +199,7 @@ fn ascending_and_descending_sets_drain_from_either_end() {
             let member = tree.get(rank).unwrap().1.to_vec();
             tree.remove(&member).unwrap();
         }
-        assert!(tree.is_empty() && tree.memory_bytes() < 500);
+        assert!(tree.len() == 0 && tree.memory_bytes() < 500);
         tree.check();
         snapshot.check();
     }
