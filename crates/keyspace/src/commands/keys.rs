@@ -5,7 +5,7 @@ use lastsave_dict::Tag;
 use super::{SAME_OBJECT, SYNTAX_ERROR};
 use crate::call::EventClass;
 use crate::object::Stored;
-use crate::{Call, Keyspace};
+use crate::{Call, Keyspace, tag};
 
 /// DEL and UNLINK, which differ in where a value that takes long is freed.
 pub(crate) fn del(call: &mut Call<'_>) {
@@ -82,10 +82,21 @@ fn copy_of(call: &mut Call<'_>, key: &[u8]) -> Option<Copied> {
     })
 }
 
+/// Puts a value under `key` of database `db`, where nothing is left of what was there.
 fn put(call: &mut Call<'_>, db: usize, key: &[u8], copied: Copied) {
+    call.remove(db, key);
     let mut bytes = Vec::new();
     let value = copied.value.into_value(&mut bytes);
     call.insert(db, key, value, copied.expires_at_ms, copied.tag);
+}
+
+/// As [`put`], keeping what is known of when and how often the value was used.
+fn put_moved(call: &mut Call<'_>, db: usize, key: &[u8], moved: Copied) {
+    let tag = moved.tag;
+    put(call, db, key, moved);
+    if let Some(mut entry) = call.keyspace.databases[db].keys.get_mut(key) {
+        entry.set_tag(tag);
+    }
 }
 
 pub(crate) fn rename(call: &mut Call<'_>) {
@@ -113,7 +124,7 @@ fn rename_generic(call: &mut Call<'_>, overwrite: bool) -> Option<bool> {
     }
     let copied = copy_of(call, from)?;
     call.keyspace.databases[call.db].keys.remove(from);
-    put(call, call.db, to, copied);
+    put_moved(call, call.db, to, copied);
     call.effects.touch(call.db, from);
     call.notify(EventClass::Generic, "rename_from", call.db, from);
     call.modified(EventClass::Generic, "rename_to", call.db, to);
@@ -136,7 +147,7 @@ pub(crate) fn move_to(call: &mut Call<'_>) {
         return;
     };
     call.keyspace.databases[call.db].keys.remove(key);
-    put(call, target, key, copied);
+    put_moved(call, target, key, copied);
     call.effects.touch(call.db, key);
     call.notify(EventClass::Generic, "move_from", call.db, key);
     call.modified(EventClass::Generic, "move_to", target, key);
@@ -170,9 +181,10 @@ pub(crate) fn copy(call: &mut Call<'_>) {
     if !found || (call.exists(target, to) && !replace) {
         return call.reply.integer(0);
     }
-    let Some(copied) = copy_of(call, from) else {
+    let Some(mut copied) = copy_of(call, from) else {
         return;
     };
+    copied.tag = tag::raw(tag::fresh(call.now_us), tag::is_raw(copied.tag));
     put(call, target, to, copied);
     call.modified(EventClass::Generic, "copy_to", target, to);
     call.reply.integer(1);

@@ -15,6 +15,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("bitmaps", include_str!("../../testscripts/bitmaps.txt")),
     ("counters", include_str!("../../testscripts/counters.txt")),
     ("databases", include_str!("../../testscripts/databases.txt")),
+    ("events", include_str!("../../testscripts/events.txt")),
     ("expire", include_str!("../../testscripts/expire.txt")),
     (
         "hyperloglog",
