@@ -287,6 +287,7 @@ fn encoded(file: &Path) -> BTreeMap<(u64, Vec<u8>), Vec<u8>> {
             Item::Key { key, .. } => {
                 keys.insert((db, key), bytes[start..decoder.offset() as usize].to_vec());
             }
+            Item::EmptyKey(_) => panic!("a key without elements"),
             Item::End => return keys,
             Item::Aux(..) | Item::ResizeDb(..) => {}
         }

@@ -55,6 +55,10 @@ impl Object for NoObject {
     type Frozen = ();
 
     fn freeze(&self) {}
+
+    fn memory_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// FNV-1a: a checksum that is in no crate under test.

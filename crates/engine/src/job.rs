@@ -3,14 +3,17 @@
 //! A job is a value with no tie to the engine: the native server carries it out on a thread, the simulated world in
 //! slices of its own time. Either way a crash may land between any two of its steps.
 
+mod as_commands;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lastsave_aof::SyncTicket;
-use lastsave_dict::{Chunk, Record, ValueRef};
+use lastsave_dict::Chunk;
 use lastsave_keyspace::{Garbage, Object};
 use lastsave_rdb::{Aux, Encoder, EncoderOptions};
-use lastsave_resp::{ArgsBuf, append_request};
 use lastsave_vfs::{Error, FileId, OpenMode, Result, SyncKind, Vfs};
+
+use self::as_commands::CommandEncoder;
 
 /// A job, named by the engine. Numbers rise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,11 +150,7 @@ impl std::fmt::Debug for SnapshotWriter {
 
 enum Encoding {
     Rdb(Box<Encoder>),
-    Commands {
-        out: Vec<u8>,
-        db: Option<usize>,
-        words: ArgsBuf,
-    },
+    Commands(CommandEncoder),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,11 +174,7 @@ impl SnapshotWriter {
     pub fn new(spec: SnapshotSpec) -> Self {
         let encoding = match &spec.rdb {
             Some((options, aux)) => Encoding::Rdb(Box::new(Encoder::new(*options, aux))),
-            None => Encoding::Commands {
-                out: Vec::new(),
-                db: None,
-                words: ArgsBuf::new(),
-            },
+            None => Encoding::Commands(CommandEncoder::default()),
         };
         Self {
             spec,
@@ -224,13 +219,7 @@ impl SnapshotWriter {
                 for record in chunk.records() {
                     match &mut self.encoding {
                         Encoding::Rdb(encoder) => encoder.record(db, &record),
-                        Encoding::Commands {
-                            out,
-                            db: selected,
-                            words,
-                        } => {
-                            encode_as_commands(out, selected, words, db, &record);
-                        }
+                        Encoding::Commands(encoder) => encoder.record(db, &record),
                     }
                 }
                 chunk.clear();
@@ -350,55 +339,15 @@ impl Encoding {
     fn pending_len(&self) -> usize {
         match self {
             Self::Rdb(encoder) => encoder.pending().len(),
-            Self::Commands { out, .. } => out.len(),
+            Self::Commands(encoder) => encoder.pending_len(),
         }
     }
 
     fn take(&mut self, replacement: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Rdb(encoder) => encoder.take(replacement),
-            Self::Commands { out, .. } => std::mem::replace(out, replacement),
+            Self::Commands(encoder) => encoder.take(replacement),
         }
-    }
-}
-
-/// Appends the commands that make a key what it is: SELECT where needed, SET, PEXPIREAT.
-fn encode_as_commands(
-    out: &mut Vec<u8>,
-    selected: &mut Option<usize>,
-    words: &mut ArgsBuf,
-    db: usize,
-    record: &Record<'_, Object>,
-) {
-    let mut command = |list: &[&[u8]]| {
-        words.clear();
-        for word in list {
-            words.push(word);
-        }
-        append_request(out, words.as_args());
-    };
-    if *selected != Some(db) {
-        command(&[b"SELECT", itoa::Buffer::new().format(db).as_bytes()]);
-        *selected = Some(db);
-    }
-    match record.value {
-        ValueRef::Integer(value) => {
-            command(&[
-                b"SET",
-                record.key,
-                itoa::Buffer::new().format(value).as_bytes(),
-            ]);
-        }
-        ValueRef::Bytes(bytes) => command(&[b"SET", record.key, bytes]),
-        ValueRef::Object(Object::Text(text)) => command(&[b"SET", record.key, text]),
-        ValueRef::Object(_) => todo!("collections"),
-    }
-    if let Some(at_ms) = record.expires_at_ms {
-        command(&[
-            b"PEXPIREAT",
-            record.key,
-            itoa::Buffer::new().format(at_ms).as_bytes(),
-        ]);
     }
 }
 

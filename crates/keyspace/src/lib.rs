@@ -26,7 +26,7 @@ pub use call::{
 };
 pub use evict::{Among, EvictionPolicy};
 pub use garbage::Garbage;
-pub use object::{Object, OwnedValue, Type, encoding_name};
+pub use object::{Object, OwnedValue, Type, Usage, encoding_name};
 pub use store::{Database, ExpireSlice, Keyspace, Settings};
 pub use table::{
     ACL_CATEGORIES, COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, KeySpec, KeysBegin,

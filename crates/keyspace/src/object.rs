@@ -180,6 +180,18 @@ impl<T: Collection> DerefMut for Edit<'_, T> {
     }
 }
 
+/// What a file, or RESTORE, says of the use of a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Usage {
+    /// Nothing: it counts as used now.
+    #[default]
+    Unknown,
+    /// It was last used so many seconds ago.
+    IdleSeconds(u64),
+    /// Its counter under an LFU policy.
+    Frequency(u8),
+}
+
 /// A value on its way in, as a decoder yields it.
 #[derive(Clone, Debug)]
 pub enum OwnedValue {

@@ -5,7 +5,7 @@ use lastsave_dict::{Chunk, Cursor, Dict, EntryMut, Tag};
 use crate::call::is_due;
 use crate::evict::{EvictionPolicy, EvictionPool};
 use crate::values::append_digest;
-use crate::{Garbage, Lfu, Object, OwnedValue, tag};
+use crate::{Garbage, Lfu, Object, OwnedValue, Usage, tag};
 
 /// What of the configuration the keyspace itself obeys; the engine keeps it up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,8 +131,8 @@ pub struct Keyspace {
     /// What of the configuration the keyspace obeys.
     pub settings: Settings,
     pub(crate) random: Random,
-    /// What [`Keyspace::restore`] marks keys with.
-    restored_tag: Tag,
+    /// When keys that [`Keyspace::restore`] adds count as used.
+    restored_at_us: u64,
     /// The database that the expiry cycle goes on with.
     expire_db: usize,
     /// A chunk that the last slice of a snapshot took and had no record for.
@@ -148,7 +148,7 @@ impl Keyspace {
             databases: Vec::new(),
             settings: Settings::default(),
             random: Random(seed),
-            restored_tag: Tag::default(),
+            restored_at_us: 0,
             expire_db: 0,
             spare_chunk: None,
             pool: EvictionPool::default(),
@@ -184,7 +184,20 @@ impl Keyspace {
 
     /// Says at what time, in microseconds since the epoch, keys are being restored: they count as used then.
     pub fn set_restore_time(&mut self, now_us: u64) {
-        self.restored_tag = self.fresh_tag(now_us);
+        self.restored_at_us = now_us;
+    }
+
+    /// The tag of a key that comes from elsewhere at this time, with what is known of its use.
+    pub(crate) fn usage_tag(&self, usage: Usage, now_us: u64) -> Tag {
+        match (usage, self.settings.lfu) {
+            (Usage::Frequency(count), Some(_)) => {
+                tag::with_count(tag::fresh(now_us), now_us, count)
+            }
+            (Usage::IdleSeconds(idle_s), None) => {
+                tag::fresh(now_us.saturating_sub(idle_s.saturating_mul(1_000_000)))
+            }
+            _ => self.fresh_tag(now_us),
+        }
     }
 
     /// The tag of a key that is made at this time.
@@ -230,12 +243,14 @@ impl Keyspace {
         key: &[u8],
         value: OwnedValue,
         expires_at_ms: Option<u64>,
+        usage: Usage,
     ) -> bool {
+        let tag = self.usage_tag(usage, self.restored_at_us);
         let mut bytes = Vec::new();
         let value = value.into_value(&mut bytes);
         self.databases[db]
             .keys
-            .insert(key, value, expires_at_ms, self.restored_tag)
+            .insert(key, value, expires_at_ms, tag)
             .new
     }
 

@@ -3,15 +3,18 @@
 //! [`check`] prints what the tool of Redis 7.0.15 prints, line for line, and comes to the same verdict, with
 //! these differences. No input crashes it, or keeps it busy for ever as a file torn inside a module's data does
 //! with the tool. It does not say that a length is too large to be allocated, but fails as on a file that ends
-//! there. It does not look into value types that [`crate::Decoder`] does not read. Unlike the decoder, and like
-//! the tool, it passes over functions and module data, and refuses versions above [`VERSION`].
+//! there. It refuses sorted sets that are not in order, and streams whose length is wrong. Unlike the decoder, and
+//! like the tool, it passes over functions and module data, and refuses versions above [`VERSION`].
 
 use std::io::Read;
+
+use lastsave_keyspace::Settings;
 
 use crate::VERSION;
 use crate::decode::leading_number;
 use crate::format::{TYPE_NAMES, is_value_type, module_opcode, opcode, value_type};
 use crate::input::{Fault, Input};
+use crate::value::{ValueFault, Words, read_value};
 
 /// Messages of the tool are cut at this many bytes.
 const MESSAGE_BYTES: usize = 1023;
@@ -44,6 +47,7 @@ pub fn check(reader: impl Read, file_name: &str, now_ms: u64) -> Report {
         input: Input::new(reader, true),
         output: Vec::new(),
         now_ms,
+        settings: Settings::default(),
         doing: Doing::Start,
         key: None,
         // Until the first key is done, the tool believes that it reads a string.
@@ -120,6 +124,7 @@ struct Check<R> {
     input: Input<R>,
     output: Vec<u8>,
     now_ms: u64,
+    settings: Settings,
     doing: Doing,
     key: Option<Vec<u8>>,
     value_type: Option<u8>,
@@ -197,10 +202,14 @@ impl<R: Read> Check<R> {
         self.key = Some(self.read(Input::string)?);
         self.keys += 1;
         self.doing = Doing::ReadObjectValue;
-        if kind != value_type::STRING {
-            return Err(self.failure("This version does not read values of this type"));
+        match kind {
+            value_type::MODULE => return Err(self.module_without_end()?),
+            value_type::MODULE_2 => {
+                let id = self.read_or(Input::length, 2622, "Short read module id")?;
+                self.module_data(&module_name(id))?;
+            }
+            _ => self.value(kind)?,
         }
-        self.read(Input::string)?;
         self.key = None;
         self.value_type = None;
         Ok(())
@@ -232,6 +241,40 @@ impl<R: Read> Check<R> {
         }
         let name = module_name(id);
         self.info_here(format!("MODULE AUX for: {name}").as_bytes());
+        self.module_data(&name)
+    }
+
+    /// A value that no check of it could let pass: only its module knows where it ends.
+    fn module_without_end(&mut self) -> Result<Failure, Failure> {
+        let id = self.read_or(Input::length, 2622, "Short read module id")?;
+        let name = module_name(id);
+        let message = format!(
+            "The RDB file contains module data I can't load: no matching module type '{name}'"
+        );
+        Ok(self.loader_failure(2636, &message))
+    }
+
+    fn value(&mut self, kind: u8) -> Result<(), Failure> {
+        let read = read_value(&mut self.input, kind, &self.settings);
+        let fault = match read {
+            Ok(_) => return Ok(()),
+            Err(fault) => fault,
+        };
+        Err(match fault {
+            ValueFault::Read(fault) => self.faulty(&fault),
+            ValueFault::ReadPart(fault, words) => self.faulty_part(&fault, &words),
+            ValueFault::Corrupt(words) => self.loader_failure(words.line, &words.text),
+            // The tool takes every value that it gets nothing of for cut off.
+            ValueFault::Unsaid | ValueFault::Empty => {
+                self.failure("Unexpected EOF reading RDB file")
+            }
+            ValueFault::UnknownType => {
+                self.loader_failure(2681, &format!("Unknown RDB encoding type {kind}"))
+            }
+        })
+    }
+
+    fn module_data(&mut self, name: &str) -> Result<(), Failure> {
         loop {
             let (read, what, line) = match self.read(Input::length)? {
                 module_opcode::END => return Ok(()),
@@ -322,6 +365,37 @@ impl<R: Read> Check<R> {
         read: impl FnOnce(&mut Input<R>) -> Result<T, Fault>,
     ) -> Result<T, Failure> {
         read(&mut self.input).map_err(|fault| self.faulty(&fault))
+    }
+
+    /// As [`Check::read`]; the loader reports an end of the input in these words.
+    fn read_or<T>(
+        &mut self,
+        read: impl FnOnce(&mut Input<R>) -> Result<T, Fault>,
+        line: u32,
+        text: &'static str,
+    ) -> Result<T, Failure> {
+        let text = text.into();
+        read(&mut self.input).map_err(|fault| self.faulty_part(&fault, &Words { line, text }))
+    }
+
+    fn faulty_part(&self, fault: &Fault, words: &Words) -> Failure {
+        let failure = self.faulty(fault);
+        if failure.terminates {
+            return failure;
+        }
+        Failure {
+            message: inside_loader(words.line, &words.text),
+            terminates: true,
+            ..failure
+        }
+    }
+
+    fn loader_failure(&self, line: u32, text: &str) -> Failure {
+        Failure {
+            offset: self.input.offset(),
+            message: inside_loader(line, text),
+            terminates: true,
+        }
     }
 
     fn failure(&self, message: &str) -> Failure {

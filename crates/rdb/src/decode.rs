@@ -1,12 +1,14 @@
 //! Reading.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Read;
 
-use lastsave_keyspace::OwnedValue;
+use lastsave_keyspace::{OwnedValue, Settings, Usage};
 
-use crate::format::{opcode, value_type};
+use crate::format::{is_readable_type, opcode};
 use crate::input::{Fault, Input};
+use crate::value::{ValueFault, read_value};
 
 /// The newest version whose files can be read, as far as they contain nothing but what version 10 knows.
 const NEWEST_READABLE_VERSION: u32 = 12;
@@ -31,7 +33,11 @@ pub enum Item {
         value: OwnedValue,
         /// Its expiry, in milliseconds since the epoch; one before the epoch is given as 0.
         expires_at_ms: Option<u64>,
+        /// What is known of its use.
+        usage: Usage,
     },
+    /// A key whose value is a collection without elements. Redis passes over it, and counts it.
+    EmptyKey(Vec<u8>),
     /// The end, with its checksum right or switched off. Nothing follows.
     End,
 }
@@ -58,8 +64,8 @@ pub enum DecodeErrorKind {
     UnsupportedVersion(u32),
     /// A value type or opcode that this decoder does not know.
     UnknownType(u8),
-    /// A length, an encoding or a compressed string that cannot be.
-    Malformed(&'static str),
+    /// A length, an encoding, a compressed string or a value that cannot be.
+    Malformed(Cow<'static, str>),
     /// The checksum at the end differs from the content's.
     WrongChecksum {
         /// As stored.
@@ -111,10 +117,10 @@ impl From<Fault> for DecodeErrorKind {
         match fault {
             Fault::Eof => Self::UnexpectedEof,
             Fault::Io(error) => Self::Io(error),
-            Fault::LengthForm => Self::Malformed("Unknown length encoding"),
-            Fault::LengthValue => Self::Malformed("Impossible length"),
-            Fault::StringEncoding(_) => Self::Malformed("Unknown RDB string encoding type"),
-            Fault::Compressed => Self::Malformed("Invalid LZF compressed string"),
+            Fault::LengthForm => Self::Malformed("Unknown length encoding".into()),
+            Fault::LengthValue => Self::Malformed("Impossible length".into()),
+            Fault::StringEncoding(_) => Self::Malformed("Unknown RDB string encoding type".into()),
+            Fault::Compressed => Self::Malformed("Invalid LZF compressed string".into()),
         }
     }
 }
@@ -124,20 +130,36 @@ pub struct Decoder<R> {
     input: Input<R>,
     version: u32,
     item_start: u64,
+    /// Which encodings values get.
+    settings: Settings,
     /// What the opcodes before a key said of its expiry.
     expires_at_ms: Option<u64>,
+    /// What they said of its use.
+    usage: Usage,
     /// Where the field being read begins.
     field_start: u64,
 }
 
 impl<R: Read> Decoder<R> {
-    /// Reads and checks the header. `checksum`: whether to compare the CRC (`rdbchecksum`).
+    /// Reads and checks the header. `checksum`: whether to compare the CRC (`rdbchecksum`). Values get the encodings
+    /// of the default settings.
     pub fn new(reader: R, checksum: bool) -> Result<Self, DecodeError> {
+        Self::with_settings(reader, checksum, Settings::default())
+    }
+
+    /// As [`Decoder::new`]; values get the encodings of these settings.
+    pub fn with_settings(
+        reader: R,
+        checksum: bool,
+        settings: Settings,
+    ) -> Result<Self, DecodeError> {
         let mut decoder = Self {
             input: Input::new(reader, checksum),
             version: 0,
             item_start: 0,
+            settings,
             expires_at_ms: None,
+            usage: Usage::Unknown,
             field_start: 0,
         };
         decoder.version = decoder.header().map_err(|kind| decoder.error(kind))?;
@@ -203,11 +225,9 @@ impl<R: Read> Decoder<R> {
                     self.expires_at_ms = expiry(i64::from_le_bytes(self.field(Input::array)?));
                 }
                 opcode::FREQUENCY => {
-                    self.field(Input::byte)?;
+                    self.usage = Usage::Frequency(self.field(Input::byte)?);
                 }
-                opcode::IDLE => {
-                    self.field(Input::length)?;
-                }
+                opcode::IDLE => self.usage = Usage::IdleSeconds(self.field(Input::length)?),
                 opcode::SLOT_INFO if self.version >= 12 => {
                     for _ in 0..3 {
                         self.field(Input::length)?;
@@ -227,18 +247,30 @@ impl<R: Read> Decoder<R> {
                     ));
                 }
                 opcode::END => return self.end(),
-                value_type::STRING => {
-                    let key = self.field(Input::string)?;
-                    let value = OwnedValue::Text(self.field(Input::string)?);
-                    return Ok(Item::Key {
-                        key,
-                        value,
-                        expires_at_ms: self.expires_at_ms.take(),
-                    });
-                }
+                kind if is_readable_type(kind) => return self.key_and_value(kind),
                 // Functions and module data are refused rather than passed over: the next save would lose them.
                 other => return Err(DecodeErrorKind::UnknownType(other)),
             }
+        }
+    }
+
+    fn key_and_value(&mut self, kind: u8) -> Result<Item, DecodeErrorKind> {
+        let key = self.field(Input::string)?;
+        self.field_start = self.input.offset();
+        let expires_at_ms = self.expires_at_ms.take();
+        let usage = std::mem::take(&mut self.usage);
+        match read_value(&mut self.input, kind, &self.settings) {
+            Ok(value) => Ok(Item::Key {
+                key,
+                value,
+                expires_at_ms,
+                usage,
+            }),
+            Err(ValueFault::Empty) => Ok(Item::EmptyKey(key)),
+            Err(ValueFault::Read(fault) | ValueFault::ReadPart(fault, _)) => Err(fault.into()),
+            Err(ValueFault::Corrupt(words)) => Err(DecodeErrorKind::Malformed(words.text)),
+            Err(ValueFault::Unsaid) => Err(DecodeErrorKind::Malformed("Unsound value".into())),
+            Err(ValueFault::UnknownType) => Err(DecodeErrorKind::UnknownType(kind)),
         }
     }
 

@@ -32,6 +32,61 @@ pub(crate) mod opcode {
 pub(crate) mod value_type {
     /// A string.
     pub(crate) const STRING: u8 = 0;
+    /// A list, element by element.
+    pub(crate) const LIST: u8 = 1;
+    /// A set, member by member.
+    pub(crate) const SET: u8 = 2;
+    /// A sorted set with scores as text.
+    pub(crate) const SORTED_SET: u8 = 3;
+    /// A hash, field by field.
+    pub(crate) const HASH: u8 = 4;
+    /// A sorted set with scores of eight bytes.
+    pub(crate) const SORTED_SET_2: u8 = 5;
+    /// What a module makes of it, without an end.
+    pub(crate) const MODULE: u8 = 6;
+    /// What a module makes of it.
+    pub(crate) const MODULE_2: u8 = 7;
+    /// A hash in a zipmap.
+    pub(crate) const HASH_ZIPMAP: u8 = 9;
+    /// A list in a ziplist.
+    pub(crate) const LIST_ZIPLIST: u8 = 10;
+    /// A set of integers.
+    pub(crate) const SET_INTSET: u8 = 11;
+    /// A sorted set in a ziplist.
+    pub(crate) const SORTED_SET_ZIPLIST: u8 = 12;
+    /// A hash in a ziplist.
+    pub(crate) const HASH_ZIPLIST: u8 = 13;
+    /// A list in ziplists.
+    pub(crate) const LIST_QUICKLIST: u8 = 14;
+    /// A stream, as versions before 10 write it.
+    pub(crate) const STREAM: u8 = 15;
+    /// A hash in a listpack.
+    pub(crate) const HASH_LISTPACK: u8 = 16;
+    /// A sorted set in a listpack.
+    pub(crate) const SORTED_SET_LISTPACK: u8 = 17;
+    /// A list in listpacks, and large elements.
+    pub(crate) const LIST_QUICKLIST_2: u8 = 18;
+    /// A stream.
+    pub(crate) const STREAM_2: u8 = 19;
+    /// A set in a listpack: from version 11 on.
+    pub(crate) const SET_LISTPACK: u8 = 20;
+    /// A stream, as versions from 11 on write it.
+    pub(crate) const STREAM_3: u8 = 21;
+}
+
+/// What a node of a list holds.
+pub(crate) mod container {
+    /// One large element.
+    pub(crate) const PLAIN: u64 = 1;
+    /// A listpack.
+    pub(crate) const PACKED: u64 = 2;
+}
+
+/// What stands for a score that is no number, where the length of its text would be.
+pub(crate) mod text_score {
+    pub(crate) const NAN: u8 = 253;
+    pub(crate) const INFINITY: u8 = 254;
+    pub(crate) const NEGATIVE_INFINITY: u8 = 255;
 }
 
 /// First bytes of lengths and strings whose two high bits say neither 6 nor 14 bits.
@@ -76,6 +131,12 @@ pub(crate) const TYPE_NAMES: [&str; 19] = [
 /// Whether version 10 has a value type of this number.
 pub(crate) fn is_value_type(number: u8) -> bool {
     matches!(number, 0..=7 | 9..=19)
+}
+
+/// Whether values of this type can be read: all that Redis had up to version 12, but those of modules and hashes whose
+/// fields expire.
+pub(crate) fn is_readable_type(number: u8) -> bool {
+    matches!(number, 0..=5 | 9..=21)
 }
 
 /// What comes next in a module's data, as a length.

@@ -169,6 +169,14 @@ impl<R: Read> Input<R> {
         }
     }
 
+    /// A length that may be any number of 64 bits.
+    pub(crate) fn any_length(&mut self) -> Result<u64, Fault> {
+        match self.length() {
+            Err(Fault::LengthValue) => Ok(u64::MAX),
+            other => other,
+        }
+    }
+
     fn length_or_encoding(&mut self) -> Result<Length, Fault> {
         let first = self.byte()?;
         let length = match first >> 6 {

@@ -11,6 +11,7 @@ use lastsave_keyspace::commands::payload::PayloadError;
 use lastsave_keyspace::{Object, OwnedValue, Settings};
 
 use crate::encode::encode_value_with;
+use crate::format::is_value_type;
 use crate::input::Input;
 use crate::value::read_value;
 use crate::{Compressor, VERSION, crc64};
@@ -52,7 +53,13 @@ pub fn restore(payload: &[u8], settings: &Settings) -> Result<OwnedValue, Payloa
     let Some((&kind, _)) = value.split_first() else {
         return Err(PayloadError::Content);
     };
+    if !is_value_type(kind) {
+        return Err(PayloadError::Content);
+    }
     // Like Redis, which reads on into the footer, this takes the whole payload for input.
     let mut input = Input::with_buffer(&payload[1..], false, payload.len());
     read_value(&mut input, kind, settings).map_err(|_| PayloadError::Content)
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,16 @@ pub(crate) fn dumps() -> Vec<(Vec<u8>, Dump)> {
         .collect()
 }
 
+/// Values of every type and encoding: their names, and the server's answer to DUMP.
+pub(crate) fn values() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    include_str!("../testdata/values.golden")
+        .lines()
+        .map(|line| {
+            let (name, payload) = line.split_once(' ').expect("two columns");
+            (name, unhex(payload))
+        })
+}
+
 fn unhex(text: &str) -> Vec<u8> {
     let digits = text.trim_start_matches('-').as_bytes();
     let value = |digit: u8| char::from(digit).to_digit(16).expect("a hexadecimal digit") as u8;

@@ -4,7 +4,7 @@ use lastsave_dict::ValueRef;
 
 use super::SYNTAX_ERROR;
 use crate::call::Origin;
-use crate::{Call, EventClass, Object, OwnedValue, Settings, tag};
+use crate::{Call, EventClass, Object, OwnedValue, Settings, Usage};
 
 /// Why a payload is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,18 +137,17 @@ pub fn restore(
 fn insert(call: &mut Call<'_>, value: OwnedValue, expires_at_ms: Option<u64>, options: &Options) {
     let args = call.args;
     let key = &args[1];
-    let used_at_us = options.idle_s.map_or(call.now_us, |idle_s| {
-        call.now_us
-            .saturating_sub((idle_s as u64).saturating_mul(1_000_000))
-    });
-    let tag = tag::fresh(used_at_us);
+    let usage = match (options.idle_s, options.frequency) {
+        (Some(idle_s), _) => Usage::IdleSeconds(idle_s as u64),
+        (None, Some(frequency)) => Usage::Frequency(frequency as u8),
+        (None, None) => Usage::Unknown,
+    };
+    let tag = call.keyspace.usage_tag(usage, call.now_us);
     let mut text = Vec::new();
     let value = value.into_value(&mut text);
     call.insert(call.db, key, value, expires_at_ms, tag);
-    if call.keyspace.settings.lfu.is_some()
-        && let Some(Ok(count)) = options.frequency.map(u8::try_from)
-        && let Some(mut entry) = call.keyspace.databases[call.db].keys.get_mut(key)
-    {
-        entry.set_tag(tag::with_count(entry.tag(), call.now_us, count));
+    // What was counted of an older key of this name is not this one's.
+    if let Some(mut entry) = call.keyspace.databases[call.db].keys.get_mut(key) {
+        entry.set_tag(tag);
     }
 }

@@ -21,6 +21,7 @@ fn put(
         key.as_bytes(),
         OwnedValue::Text(value.into()),
         expires_at_ms,
+        Usage::Unknown,
     )
 }
 

@@ -53,7 +53,7 @@ impl Default for SortedSet {
 impl SortedSet {
     /// An empty sorted set in its large form: for results that [`SortedSet::fit`] is called on when they are
     /// complete.
-    pub(crate) fn large() -> Self {
+    pub fn large() -> Self {
         Self(Form::Large(Arc::default()))
     }
 
@@ -259,7 +259,7 @@ impl SortedSet {
     }
 
     /// Makes it small if it fits: what a command has put together is stored so.
-    pub(crate) fn fit(&mut self, limits: Limits) {
+    pub fn fit(&mut self, limits: Limits) {
         let Form::Large(tree) = &self.0 else {
             return;
         };

@@ -1,6 +1,6 @@
 //! Against the real server's bytes.
 
-use lastsave_dict::{Record, Tag};
+use lastsave_dict::{Record, Tag, ValueRef};
 
 use super::*;
 use crate::samples::{Dump, STRINGS_RDB, dumps};
@@ -67,6 +67,7 @@ fn the_servers_file_written_again_is_the_same_file() {
                 key,
                 value,
                 expires_at_ms,
+                ..
             } => {
                 let value = match &value {
                     OwnedValue::Text(text) => ValueRef::Bytes(text),
@@ -82,6 +83,7 @@ fn the_servers_file_written_again_is_the_same_file() {
                     },
                 );
             }
+            Item::EmptyKey(_) => panic!("strings only"),
             Item::End => break,
         }
     }

@@ -112,7 +112,7 @@ fn describe_error(error: &lastsave_rdb::DecodeError) -> String {
         Kind::WrongSignature => "not the signature of a snapshot".into(),
         Kind::UnsupportedVersion(version) => format!("unknown format version {version}"),
         Kind::UnknownType(kind) => format!("unknown type or opcode {kind}"),
-        Kind::Malformed(what) => (*what).into(),
+        Kind::Malformed(what) => what.to_string(),
         Kind::WrongChecksum { expected, actual } => {
             format!("wrong checksum: {expected:016x} is stored, {actual:016x} is the content's")
         }
@@ -130,6 +130,7 @@ fn describe_item(item: &Item) -> String {
             key,
             value,
             expires_at_ms,
+            ..
         } => {
             let value = match value {
                 OwnedValue::Text(text) => format!("\"{}\"", cut(text)),
@@ -145,6 +146,7 @@ fn describe_item(item: &Item) -> String {
             };
             format!("\"{}\" = {value}{expiry}", cut(key))
         }
+        Item::EmptyKey(key) => format!("\"{}\" without any elements, passed over", cut(key)),
         Item::End => "the end, and a checksum over everything before it".into(),
     }
 }

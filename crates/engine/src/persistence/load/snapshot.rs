@@ -9,6 +9,9 @@ use super::Clock;
 use crate::engine::Engine;
 use crate::{Level, LoadedFile};
 
+/// Keys without elements that the log names, of those in one file.
+const EMPTY_KEYS_NAMED: u64 = 10;
+
 /// What stands behind a snapshot in its file: bytes read ahead, the reader, and the offset of the first of them.
 pub(super) struct Rest<R> {
     pub(super) ahead: Vec<u8>,
@@ -93,9 +96,13 @@ impl Engine {
         is_base: bool,
         clock: &mut Clock<'_>,
     ) -> Result<(Rest<R>, u64), DecodeError> {
-        let mut decoder = Decoder::new(reader, self.config.rdbchecksum)?;
+        let mut decoder = Decoder::with_settings(
+            reader,
+            self.config.rdbchecksum,
+            self.keyspace.settings.clone(),
+        )?;
         let now_ms = self.now_ms();
-        let (mut db, mut keys, mut expired) = (0usize, 0u64, 0u64);
+        let (mut db, mut keys, mut expired, mut empty) = (0usize, 0u64, 0u64, 0u64);
         loop {
             match decoder.next_item()? {
                 Item::Aux(name, value) => self.log_aux(&name, &value),
@@ -106,7 +113,7 @@ impl Engine {
                         .ok_or(DecodeError {
                             offset: decoder.offset(),
                             kind: DecodeErrorKind::Malformed(
-                                "the data set uses more databases than are configured",
+                                "the data set uses more databases than are configured".into(),
                             ),
                         })?;
                 }
@@ -121,6 +128,7 @@ impl Engine {
                     key,
                     value,
                     expires_at_ms,
+                    usage,
                 } => {
                     clock.progress.keys += 1;
                     clock.progress.bytes = decoder.offset();
@@ -128,18 +136,30 @@ impl Engine {
                     if !is_base && expires_at_ms.is_some_and(|at_ms| at_ms < now_ms) {
                         expired += 1;
                     } else {
-                        self.keyspace.restore(db, &key, value, expires_at_ms);
+                        self.keyspace.restore(db, &key, value, expires_at_ms, usage);
                         keys += 1;
                     }
+                }
+                Item::EmptyKey(key) => {
+                    if empty < EMPTY_KEYS_NAMED {
+                        let key = String::from_utf8_lossy(&key).into_owned();
+                        let text = format!("rdbLoadObject skipping empty key: {key}");
+                        self.log(Level::Notice, text);
+                    }
+                    empty += 1;
                 }
                 Item::End => break,
             }
         }
         self.saves.loaded = keys;
         self.saves.loaded_expired = expired;
+        let counts = format!("keys loaded: {keys}, keys expired: {expired}");
         self.log(
             Level::Notice,
-            format!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
+            match empty {
+                0 => format!("Done loading RDB, {counts}."),
+                _ => format!("Done loading RDB, {counts}, empty keys skipped: {empty}."),
+            },
         );
         let offset = decoder.offset();
         let (ahead, reader) = decoder.into_rest();
