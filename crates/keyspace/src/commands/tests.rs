@@ -17,6 +17,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("databases", include_str!("../../testscripts/databases.txt")),
     ("events", include_str!("../../testscripts/events.txt")),
     ("expire", include_str!("../../testscripts/expire.txt")),
+    ("hashes", include_str!("../../testscripts/hashes.txt")),
     (
         "hyperloglog",
         include_str!("../../testscripts/hyperloglog.txt"),
@@ -35,6 +36,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
     ("streams", include_str!("../../testscripts/streams.txt")),
     ("sort", include_str!("../../testscripts/sort.txt")),
+    ("sets", include_str!("../../testscripts/sets.txt")),
     ("strings", include_str!("../../testscripts/strings.txt")),
 ];
 
@@ -156,6 +158,15 @@ impl Session {
             match name {
                 "lazyfree-lazy-expire" => settings.lazy_expire = value == "yes",
                 "lazyfree-lazy-user-del" => settings.lazy_user_del = value == "yes",
+                "hash-max-listpack-entries" => {
+                    settings.hash_max_listpack_entries = value.parse().unwrap();
+                }
+                "hash-max-listpack-value" => {
+                    settings.hash_max_listpack_value = value.parse().unwrap();
+                }
+                "set-max-intset-entries" => {
+                    settings.set_max_intset_entries = value.parse().unwrap();
+                }
                 "hll-sparse-max-bytes" => settings.hll_sparse_max_bytes = value.parse().unwrap(),
                 "stream-node-max-bytes" => settings.stream_node_max_bytes = value.parse().unwrap(),
                 "stream-node-max-entries" => {
