@@ -2,7 +2,7 @@
 
 use lastsave_dict::ValueRef;
 use lastsave_keyspace::number::parse_i64;
-use lastsave_keyspace::{Object, OwnedValue, encoding_name};
+use lastsave_keyspace::{Object, OwnedValue, Usage, encoding_name};
 use lastsave_rdb::EncoderOptions;
 use lastsave_resp::{Args, Protocol};
 
@@ -87,8 +87,13 @@ impl Engine {
             if size > 0 {
                 text.resize(size, 0);
             }
-            self.keyspace
-                .restore(client.db, &key, OwnedValue::Text(text), None);
+            self.keyspace.restore(
+                client.db,
+                &key,
+                OwnedValue::Text(text),
+                None,
+                Usage::Unknown,
+            );
             self.break_watches_of(client.db, &key);
         }
         client.reply.ok();
