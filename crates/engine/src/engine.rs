@@ -32,6 +32,9 @@ pub struct Host {
     pub os: String,
 }
 
+/// What an empty server counts as using, in bytes: about as much as an empty Redis, so that limits mean the same.
+pub(crate) const STARTUP_BYTES: u64 = 832 << 10;
+
 /// A server. See the crate's documentation for how to drive it.
 pub struct Engine {
     pub(crate) config: Config,
@@ -361,7 +364,7 @@ impl Engine {
             aof: self.aof.as_ref().map(Aof::status),
             keys: self.keyspace.len() as u64,
             clients: self.clients.len() as u64,
-            used_memory: self.used_memory(),
+            used_memory: self.data_bytes(),
         }
     }
 
@@ -429,6 +432,11 @@ impl Engine {
 
     /// As [`Engine::used_memory`], without what no eviction could make smaller.
     pub(crate) fn memory_that_counts(&self) -> u64 {
+        STARTUP_BYTES + self.data_bytes()
+    }
+
+    /// Bytes of the tables, their entries and values.
+    pub(crate) fn data_bytes(&self) -> u64 {
         self.keyspace
             .databases
             .iter()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, STARTUP_BYTES};
 use crate::info::{
     ClientsFacts, CommandFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts,
     ServerFacts, StatsFacts,
@@ -80,8 +80,16 @@ impl Engine {
 
     pub(crate) fn memory_facts(&self) -> MemoryFacts {
         let used = self.used_memory();
+        let tables: u64 = self
+            .keyspace
+            .databases
+            .iter()
+            .map(|database| table_bytes(database.keys.len()))
+            .sum();
         MemoryFacts {
             used,
+            startup: STARTUP_BYTES,
+            overhead: STARTUP_BYTES + tables + self.aof_buffer_len(),
             peak: self.stats.peak_memory.max(used),
             rss: self.process.rss_bytes.max(used),
             total_system: self.process.total_memory_bytes,

@@ -380,7 +380,7 @@ parameters! {
         "Whether DEL behaves as UNLINK.";
     "lazyfree-lazy-user-flush" => BOOL, switch!(lazyfree_lazy_user_flush), NONE,
         "Whether FLUSHALL and FLUSHDB without a word behave as ASYNC.";
-    "activedefrag" => BOOL, stored("no"), NONE,
+    "activedefrag" => BOOL, stored("no"), DEFAULT_ONLY,
         "Whether fragmented memory is put together.";
     "active-defrag-ignore-bytes" => memory(1, LONG), stored("104857600"), NONE,
         "Bytes of fragmentation below which nothing is done.";

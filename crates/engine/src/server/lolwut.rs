@@ -12,19 +12,24 @@ const DEFAULTS: [i64; 3] = [66, 8, 12];
 /// More than that takes too long.
 const LIMITS: [i64; 3] = [1000, 200, 200];
 
-/// `LOLWUT [VERSION version] [columns] [squares-per-row] [rows]`; every version has the same picture.
+/// `LOLWUT [VERSION version] [columns] [squares-per-row] [rows]`: versions 5 and 6 had pictures, version 7 has none.
 pub(super) fn lolwut(client: &mut Client, args: Args<'_>, mut random: u64) {
+    let version = args.get(2).and_then(parse_i64);
     let with_version = args
         .get(1)
         .is_some_and(|word| word.eq_ignore_ascii_case(b"VERSION"))
         && args.len() > 2;
-    if with_version && parse_i64(&args[2]).is_none() {
+    if with_version && version.is_none() {
         return client
             .reply
             .error("ERR value is not an integer or out of range");
     }
+    if !with_version || !matches!(version, Some(5 | 6)) {
+        let text = format!("Redis ver. {REDIS_VERSION}\n");
+        return client.reply.verbatim("txt", text.as_bytes());
+    }
     let mut numbers = DEFAULTS;
-    let words = args.skip(if with_version { 3 } else { 1 });
+    let words = args.skip(3);
     for ((number, limit), word) in numbers.iter_mut().zip(LIMITS).zip(words.iter()) {
         match parse_i64(word) {
             Some(given) => *number = given.clamp(1, limit),
