@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "5.0.0",
         complexity: "O(1) for each ID",
         summary: "Acknowledges pending entries of a consumer group.",
-        arguments: "key group ID [ID ...]",
+        arguments: "key group id [id ...]",
         handler: Handler::Data(stream_groups::xack),
         ..ROW
     },
@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "5.0.0",
         complexity: "O(1), with trimming O(n) in the number of entries removed",
         summary: "Adds an entry to a stream, which is made if missing.",
-        arguments: "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | ID> field value [field value ...]",
+        arguments: "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
         handler: Handler::Data(streams::xadd),
         ..ROW
     },
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "5.0.0",
         complexity: "O(log(n)) in the number of pending entries of the group",
         summary: "Passes pending entries to a consumer.",
-        arguments: "key group consumer min-idle-time ID [ID ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID id]",
+        arguments: "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID id]",
         handler: Handler::Data(stream_claims::xclaim),
         ..ROW
     },
@@ -78,7 +78,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "5.0.0",
         complexity: "O(1) for each ID",
         summary: "Deletes entries of a stream.",
-        arguments: "key ID [ID ...]",
+        arguments: "key id [id ...]",
         handler: Handler::Data(streams::xdel),
         ..ROW
     },
@@ -100,7 +100,7 @@ pub(super) const ROWS: &[Command] = &[
                 group: Group::Stream,
                 since: "5.0.0",
                 summary: "Makes a consumer group.",
-                arguments: "key groupname <ID | $> [MKSTREAM] [ENTRIESREAD entries_read]",
+                arguments: "key groupname <id | $> [MKSTREAM] [ENTRIESREAD entries_read]",
                 handler: Handler::Data(stream_groups::create),
                 ..ROW
             },
@@ -168,7 +168,7 @@ pub(super) const ROWS: &[Command] = &[
                 group: Group::Stream,
                 since: "5.0.0",
                 summary: "Sets the ID behind which a consumer group reads.",
-                arguments: "key groupname <ID | $> [ENTRIESREAD entries_read]",
+                arguments: "key groupname <id | $> [ENTRIESREAD entries_read]",
                 handler: Handler::Data(stream_groups::setid),
                 ..ROW
             },
@@ -295,7 +295,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "5.0.0",
         complexity: "O(n) in the number of entries returned",
         summary: "Returns the entries of streams behind given IDs, waiting for some if told to.",
-        arguments: "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] ID [ID ...]",
+        arguments: "[COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]",
         handler: Handler::Data(stream_reads::xread),
         ..ROW
     },
@@ -309,7 +309,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "5.0.0",
         complexity: "O(n) in the number of entries returned",
         summary: "Delivers new entries of streams to a consumer of a group, or returns what is pending for it.",
-        arguments: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] ID [ID ...]",
+        arguments: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
         handler: Handler::Data(stream_reads::xreadgroup),
         ..ROW
     },
