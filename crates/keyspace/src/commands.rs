@@ -11,6 +11,8 @@ pub(crate) mod geo_search;
 pub(crate) mod hyperloglog;
 pub(crate) mod keys;
 pub(crate) mod lcs;
+pub(crate) mod list_moves;
+pub(crate) mod lists;
 pub(crate) mod object;
 pub mod payload;
 mod sampling;
@@ -32,6 +34,10 @@ pub(crate) mod string_edits;
 pub(crate) mod strings;
 mod texts;
 
+use lastsave_dict::ValueRef;
+
+use crate::call::Answered;
+use crate::object::Collection;
 use crate::{Call, number};
 
 const SYNTAX_ERROR: &str = "ERR syntax error";
@@ -47,6 +53,31 @@ impl Call<'_> {
             self.reply.error(NOT_AN_INTEGER);
         }
         number
+    }
+
+    /// As [`Call::integer`], where an error ends the command.
+    fn index(&mut self, text: &[u8]) -> Result<i64, Answered> {
+        self.integer(text).ok_or(Answered)
+    }
+
+    /// Reads how many of something, at least `least`, or answers with `error`.
+    fn count(&mut self, text: &[u8], least: usize, error: &str) -> Result<usize, Answered> {
+        let number = number::parse_i64(text).and_then(|number| usize::try_from(number).ok());
+        number.filter(|number| *number >= least).ok_or_else(|| {
+            self.reply.error(error);
+            Answered
+        })
+    }
+
+    /// Whether `key` is there and of this type. Counts no hit and no miss.
+    fn holds<T: Collection>(&mut self, key: &[u8]) -> bool {
+        if !self.exists(self.db, key) {
+            return false;
+        }
+        let entry = self.keyspace.databases[self.db].keys.get(key);
+        entry.is_some_and(
+            |entry| matches!(entry.value(), ValueRef::Object(object) if T::of(object).is_some()),
+        )
     }
 
     /// Reads the number of a database that exists, or answers with an error.

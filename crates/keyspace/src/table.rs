@@ -10,6 +10,7 @@ mod geo;
 mod hyperloglog;
 mod key_specs;
 mod keys;
+mod lists;
 mod observe;
 mod server;
 mod sets;
@@ -358,6 +359,7 @@ const GROUPS: &[&[Command]] = &[
     geo::ROWS,
     hyperloglog::ROWS,
     keys::ROWS,
+    lists::ROWS,
     observe::ROWS,
     server::ROWS,
     sets::ROWS,

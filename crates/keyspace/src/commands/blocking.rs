@@ -1,7 +1,8 @@
 //! What commands that wait for a key have in common.
 
 use crate::call::{Answered, Block, BlockedOn, TimedOut};
-use crate::{Blocking, Call, number};
+use crate::number::LongDouble;
+use crate::{Blocking, Call};
 
 /// When a command stops waiting, in microseconds since the epoch; `None`: never.
 pub(super) type Deadline = Option<u64>;
@@ -9,19 +10,19 @@ pub(super) type Deadline = Option<u64>;
 impl Call<'_> {
     /// Reads how long to wait, in seconds, or answers with an error.
     pub(super) fn deadline(&mut self, text: &[u8]) -> Result<Deadline, Answered> {
-        let Some(seconds) = number::parse_double(text) else {
+        let Some(seconds) = LongDouble::parse(text) else {
             self.reply
                 .error("ERR timeout is not a float or out of range");
             return Err(Answered);
         };
-        let ms = (seconds * 1000.0).ceil();
         // What 64 bits cannot hold counts as the lowest number.
-        if ms < 0.0 || ms >= i64::MAX as f64 {
+        let timeout_ms = seconds.thousandfold_rounded_up().unwrap_or(i64::MIN);
+        let Ok(timeout_ms) = u64::try_from(timeout_ms) else {
             self.reply.error("ERR timeout is negative");
             return Err(Answered);
-        }
-        let deadline_ms = self.now_ms().saturating_add(ms as u64);
-        Ok((ms > 0.0).then_some(deadline_ms.saturating_mul(1000)))
+        };
+        let deadline_ms = self.now_ms().saturating_add(timeout_ms);
+        Ok((timeout_ms > 0).then_some(deadline_ms.saturating_mul(1000)))
     }
 
     /// Has the command wait for one of `keys`, or answers as if it had waited in vain where it may not.

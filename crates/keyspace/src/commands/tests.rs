@@ -24,6 +24,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
     ("keys", include_str!("../../testscripts/keys.txt")),
     ("lcs", include_str!("../../testscripts/lcs.txt")),
+    ("lists", include_str!("../../testscripts/lists.txt")),
     ("objects", include_str!("../../testscripts/objects.txt")),
     ("set", include_str!("../../testscripts/set.txt")),
     (

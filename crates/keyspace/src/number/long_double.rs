@@ -67,6 +67,31 @@ impl LongDouble {
         self.magnitude != Magnitude::Infinite
     }
 
+    /// A thousand times the number, the next integer up. `None` if 64 bits do not hold it.
+    pub fn thousandfold_rounded_up(self) -> Option<i64> {
+        let Magnitude::Finite { mantissa, exponent } = self.magnitude else {
+            return None;
+        };
+        let mut thousandfold = Natural::from(mantissa);
+        thousandfold.multiply_by_power_of_ten(3);
+        let Magnitude::Finite { mantissa, exponent } = round(&thousandfold, exponent, false) else {
+            return None;
+        };
+        let magnitude = match u32::try_from(exponent) {
+            Ok(_) if mantissa == 0 => 0,
+            Ok(exponent) if exponent < 64 => i128::from(mantissa) << exponent,
+            Ok(_) => return None,
+            Err(_) => {
+                let shift = exponent.unsigned_abs();
+                let whole = mantissa.checked_shr(shift).unwrap_or(0);
+                let is_exact = whole.checked_shl(shift).unwrap_or(0) == mantissa;
+                let goes_up = !is_exact && !self.negative;
+                i128::from(whole) + i128::from(goes_up)
+            }
+        };
+        i64::try_from(if self.negative { -magnitude } else { magnitude }).ok()
+    }
+
     /// The sum, or `None` if it is not a finite number.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         let Magnitude::Finite {
