@@ -285,3 +285,17 @@ fn keys_are_those_that_redis_finds() {
     }
     assert!(differences.is_empty(), "{differences}");
 }
+
+#[test]
+fn the_list_of_redis_s_commands_is_redis_s() {
+    let mut oracle = Oracle::start();
+    let (_, theirs) = oracle.both(&["LIST"]);
+    let mut theirs: Vec<String> = list(&theirs).iter().map(text).collect();
+    theirs.sort();
+    let listed = include_str!("../redis-commands.txt").lines();
+    let mut listed: Vec<&str> = listed
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', '[']))
+        .collect();
+    listed.sort_unstable();
+    assert_eq!(listed, theirs);
+}

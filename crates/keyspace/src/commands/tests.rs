@@ -39,6 +39,10 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("sort", include_str!("../../testscripts/sort.txt")),
     ("sets", include_str!("../../testscripts/sets.txt")),
     ("strings", include_str!("../../testscripts/strings.txt")),
+    (
+        "wrong_types",
+        include_str!("../../testscripts/wrong_types.txt"),
+    ),
 ];
 
 fn run(
