@@ -346,6 +346,20 @@ fn random_members(call: &mut Call<'_>) -> Result<(), Answered> {
     Ok(())
 }
 
+pub(crate) fn zscan(call: &mut Call<'_>) {
+    call.scan_collection(|set: &SortedSet, cursor, visit| {
+        let is_packed = set.as_listpack().is_some();
+        set.scan(cursor, &mut |member, score| {
+            // A listpack's integers show as such, however long.
+            let score = match number::double_to_integer(score) {
+                Some(integer) if is_packed => integer.to_string(),
+                _ => number::print_double(score),
+            };
+            visit(member, Some(score.as_bytes()));
+        })
+    });
+}
+
 impl Call<'_> {
     /// Reads a double, or answers with an error.
     pub(super) fn double(&mut self, text: &[u8]) -> Result<f64, Answered> {

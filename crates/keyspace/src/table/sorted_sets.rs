@@ -473,6 +473,22 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "zscan",
+        arity: -3,
+        flags: F::READONLY,
+        categories: "sortedset",
+        keys: key_range(1, 1, 1),
+        key_specs: &[key_spec(1, 0, 1, "RO access")],
+        tips: "nondeterministic_output",
+        group: Group::SortedSet,
+        since: "2.8.0",
+        complexity: "O(1) for each call",
+        summary: "Walks through the members and scores of a sorted set.",
+        arguments: "key cursor [MATCH pattern] [COUNT count]",
+        handler: Handler::Data(sorted_sets::zscan),
+        ..ROW
+    },
+    Command {
         name: "zscore",
         arity: 3,
         flags: F::READONLY.with(F::FAST),
