@@ -31,6 +31,7 @@ mod clients;
 pub mod command_info;
 pub mod config;
 mod cron;
+mod digest;
 mod dispatch;
 mod engine;
 mod eviction;

@@ -43,9 +43,12 @@ impl Engine {
             b"config-rewrite-force-all" if args.len() == 2 => {
                 self.config_rewrite(client, true, vfs);
             }
+            b"digest" if args.len() == 2 => self.debug_digest(client),
+            b"digest-value" => self.debug_digest_value(client, args),
             b"error" if args.len() == 3 => client.reply.error_bytes(&args[2]),
             b"htstats" if args.len() == 3 => self.debug_htstats(client, &args[2]),
             b"htstats-key" if args.len() == 3 => self.debug_htstats_key(client, &args[2]),
+            b"listpack" if args.len() == 3 => self.debug_listpack(client, &args[2]),
             b"log" if args.len() == 3 => {
                 let text = String::from_utf8_lossy(&args[2]).into_owned();
                 self.log(Level::Warning, format!("DEBUG LOG: {text}"));
@@ -58,6 +61,10 @@ impl Engine {
             }
             b"populate" if (3..=5).contains(&args.len()) => self.debug_populate(client, args),
             b"protocol" if args.len() == 3 => self.debug_protocol(client, &args[2]),
+            b"quicklist" if (3..=4).contains(&args.len()) => {
+                let full = args.get(3).is_some_and(|word| number_in(word) != 0);
+                self.debug_quicklist(client, &args[2], full);
+            }
             b"quicklist-packed-threshold" if args.len() == 3 => {
                 self.debug_packed_threshold(client, &args[2]);
             }
@@ -66,6 +73,10 @@ impl Engine {
                 b"peak-reset-time" | b"resizing" => client.reply.ok(),
                 _ => self.subcommand_syntax_error(client, args),
             },
+            b"set-skip-checksum-validation" if args.len() == 3 => {
+                self.keyspace.settings.skip_payload_checksum = number_in(&args[2]) != 0;
+                client.reply.ok();
+            }
             b"sdslen" if args.len() == 3 => self.debug_sdslen(client, &args[2]),
             b"reload" => self.debug_reload(client, args, vfs),
             b"loadaof" if args.len() == 2 => self.debug_loadaof(client, vfs),
@@ -163,12 +174,18 @@ fn debug_help(client: &mut Client) {
         "    Gives the server another replication ID.",
         "CONFIG-REWRITE-FORCE-ALL",
         "    As CONFIG REWRITE, with all parameters, those at their defaults too.",
+        "DIGEST",
+        "    A digest of all data.",
+        "DIGEST-VALUE [<key> ...]",
+        "    A digest of each of these values.",
         "ERROR <string>",
         "    Answers with this error.",
         "HTSTATS <db>",
         "    The size of a database's table.",
         "HTSTATS-KEY <key>",
         "    The size of a value's table.",
+        "LISTPACK <key>",
+        "    Writes the listpack that a value is kept as into the log.",
         "LOADAOF",
         "    Writes the append-only file's buffer and loads the data set from its files.",
         "LOG <message>",
@@ -181,6 +198,8 @@ fn debug_help(client: &mut Client) {
         "    Makes many strings.",
         "PROTOCOL <type>",
         "    A reply of this type.",
+        "QUICKLIST <key> [<0|1>]",
+        "    Writes the nodes of a list into the log, and with 1 their elements.",
         "QUICKLIST-PACKED-THRESHOLD <bytes>",
         "    From which length on an element of a list has a node of its own.",
         "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
@@ -191,6 +210,8 @@ fn debug_help(client: &mut Client) {
         "    The lengths of a key and of its string.",
         "SET-ACTIVE-EXPIRE <0|1>",
         "    Switches the removal of expired keys that nobody asks for.",
+        "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+        "    Whether RESTORE takes payloads whose checksum is wrong.",
         "SLEEP <seconds>",
         "    Serves nobody for that long.",
         "HELP",

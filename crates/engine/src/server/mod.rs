@@ -3,6 +3,7 @@
 mod admin;
 mod connection;
 mod debug;
+mod debug_contents;
 mod debug_values;
 mod lolwut;
 mod memory;
