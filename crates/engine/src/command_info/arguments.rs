@@ -236,6 +236,12 @@ impl Parser<'_> {
             let name = names::of_token(self.command, &word);
             return Argument::new(&name, Shape::PureToken, Some(word));
         }
+        // Where a choice follows, the token is the first value's alone.
+        let of_first = matches!(values.last(), Some(last) if matches!(last.shape, Shape::OneOf(_)));
+        if of_first && values.len() > 1 {
+            values[0].token = Some(word);
+            return self.block(values, None);
+        }
         self.block(values, Some(word))
     }
 
