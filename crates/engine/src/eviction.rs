@@ -175,3 +175,6 @@ impl Engine {
         denied(command) || queues || executes
     }
 }
+
+#[cfg(test)]
+mod tests;
