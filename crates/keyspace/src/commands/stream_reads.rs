@@ -4,10 +4,10 @@ use lastsave_resp::{Args, ArgsBuf, Reply};
 
 use super::SYNTAX_ERROR;
 use super::streams::{reply_entries, reply_entry};
+use crate::Call;
 use crate::call::{Answered, Block, BlockedOn, Blocking, EventClass, TimedOut};
 use crate::values::Stream;
 use crate::values::stream::{Entries, Group, Name, StreamId};
-use crate::{Call, Type};
 
 /// How many entries a client that had to wait gets at most, if it does not say.
 const COUNT_AFTER_WAITING: usize = 1000;
@@ -235,9 +235,7 @@ enum Found {
 }
 
 fn look(call: &mut Call<'_>, read: &Read<'_>, key: &[u8], id: StreamId) -> Result<Found, Answered> {
-    let db = call.db;
-    let entry = call.entry_mut(db, key);
-    if entry.is_none_or(|entry| Type::of(entry.value()) != Type::Stream) {
+    if !call.holds::<Stream>(key) {
         return Ok(Found::NoStream);
     }
     let Some(stream) = call.edit::<Stream>(key)? else {
@@ -519,5 +517,149 @@ impl Call<'_> {
                 itoa::Buffer::new().format(entries_read).as_bytes(),
             ],
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lastsave_resp::split_words;
+
+    use super::*;
+    use crate::{Effects, Handler, Keyspace, Origin, resolve};
+
+    struct Waiting {
+        keyspace: Keyspace,
+        effects: Effects,
+    }
+
+    impl Waiting {
+        fn call(&mut self, blocking: Blocking, line: &str) -> String {
+            let words: ArgsBuf = split_words(line.as_bytes()).unwrap().iter().collect();
+            let Handler::Data(handler) = resolve(words.as_args()).unwrap().command.handler else {
+                panic!("{line}");
+            };
+            let mut reply = Reply::default();
+            self.effects.clear();
+            handler(&mut Call {
+                args: words.as_args(),
+                keyspace: &mut self.keyspace,
+                db: 0,
+                now_us: 5_000_000,
+                origin: Origin::Client,
+                blocking,
+                reply: &mut reply,
+                effects: &mut self.effects,
+            });
+            reply.bytes().escape_ascii().to_string()
+        }
+
+        fn run(&mut self, lines: &[&str]) {
+            for line in lines {
+                let reply = self.call(Blocking::No, line);
+                assert!(!reply.starts_with('-'), "{line}: {reply}");
+            }
+        }
+
+        fn block(&mut self) -> Block {
+            self.effects.block.take().unwrap()
+        }
+
+        fn written(&self) -> Vec<String> {
+            let words = |args: &ArgsBuf| {
+                let words = args.as_args();
+                let words = words.iter().map(|word| word.escape_ascii().to_string());
+                words.collect::<Vec<_>>().join(" ")
+            };
+            self.effects
+                .instead
+                .iter()
+                .map(|it| words(&it.args))
+                .collect()
+        }
+    }
+
+    fn waiting(lines: &[&str]) -> Waiting {
+        let mut waiting = Waiting {
+            keyspace: Keyspace::new(1, 0),
+            effects: Effects::default(),
+        };
+        waiting.run(lines);
+        waiting
+    }
+
+    #[test]
+    fn xread_waits_behind_what_is_last_now() {
+        let mut it = waiting(&["xadd s 1-1 a b", "xadd s 2-2 a b"]);
+        let line = "xread block 70 streams s t $ $";
+        assert_eq!(it.call(Blocking::Yes, line), "");
+        let block = it.block();
+        assert_eq!(block.keys, [b"s", b"t"]);
+        assert_eq!(block.kind, BlockedOn::Stream);
+        assert_eq!(block.deadline_us, Some(5_070_000));
+        assert_eq!(block.on_timeout, TimedOut::NullArray);
+        assert!(!block.also_when_deleted);
+        let request = block.request.unwrap();
+        let words: Vec<&[u8]> = request.as_args().iter().skip(3).collect();
+        assert_eq!(words, [&b"streams"[..], b"s", b"t", b"2-2", b"0-0"]);
+
+        let again = "xread block 70 streams s t 2-2 0-0";
+        assert_eq!(it.call(Blocking::Again, again), "");
+        assert!(it.block().request.is_none());
+        // A key of another type is passed over, and so is one that is gone.
+        it.run(&["set t text"]);
+        assert_eq!(it.call(Blocking::Again, again), "");
+        it.run(&["del t", "xadd t 1-0 x y", "xadd s 3-0 x z"]);
+        assert_eq!(
+            it.call(Blocking::Again, again),
+            r"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n3-0\r\n*2\r\n$1\r\nx\r\n$1\r\nz\r\n"
+        );
+        assert!(it.effects.block.is_none());
+        assert_eq!(it.call(Blocking::No, line), r"*-1\r\n");
+        it.call(Blocking::Yes, "xread block 0 streams s 9");
+        let block = it.block();
+        assert!(block.deadline_us.is_none() && block.request.is_none());
+    }
+
+    #[test]
+    fn a_client_that_waited_gets_a_limited_number_of_entries() {
+        let mut it = waiting(&[]);
+        for ms in 1..=1001 {
+            it.run(&[&format!("xadd s {ms}-0 a b")]);
+        }
+        let len = |reply: String| reply[..40].to_owned();
+        let reply = it.call(Blocking::Again, "xread block 0 streams s 0");
+        assert!(len(reply).contains(r"*1000\r\n"));
+        let reply = it.call(Blocking::Again, "xread block 0 count 1001 streams s 0");
+        assert!(len(reply).contains(r"*1001\r\n"));
+    }
+
+    #[test]
+    fn xreadgroup_hears_of_deletion() {
+        let mut it = waiting(&["xgroup create s g 0 mkstream"]);
+        let line = "xreadgroup group g alice block 0 streams s >";
+        assert_eq!(it.call(Blocking::Yes, line), "");
+        let block = it.block();
+        assert!(block.also_when_deleted && block.request.is_none());
+        assert_eq!(it.call(Blocking::Again, line), "");
+        assert!(it.effects.block.is_some());
+        it.run(&["xadd s 1-0 a b"]);
+        let reply = it.call(Blocking::Again, line);
+        assert!(reply.contains("1-0"), "{reply}");
+        // The consumer that came with it; Redis counts nothing else.
+        assert_eq!(it.effects.dirty, 1);
+        assert_eq!(
+            it.written(),
+            ["XCLAIM s g alice 0 1-0 TIME 5000 RETRYCOUNT 1 FORCE JUSTID LASTID 1-0"]
+        );
+        let no_group =
+            r"-NOGROUP the consumer group this client was blocked on no longer exists\r\n";
+        it.run(&["xgroup destroy s g"]);
+        assert_eq!(it.call(Blocking::Again, line), no_group);
+        let no_key = r"-UNBLOCKED the stream key no longer exists\r\n";
+        it.run(&["set s text"]);
+        assert_eq!(it.call(Blocking::Again, line), no_key);
+        it.run(&["del s"]);
+        assert_eq!(it.call(Blocking::Again, line), no_key);
+        assert!(it.effects.block.is_none());
     }
 }

@@ -175,7 +175,7 @@ impl Session {
                 "hll-sparse-max-bytes" => settings.hll_sparse_max_bytes = value.parse().unwrap(),
                 "stream-node-max-bytes" => settings.stream_node_max_bytes = value.parse().unwrap(),
                 "stream-node-max-entries" => {
-                    settings.stream_node_max_entries = value.parse().unwrap()
+                    settings.stream_node_max_entries = value.parse().unwrap();
                 }
                 _ => panic!("{line}"),
             }
