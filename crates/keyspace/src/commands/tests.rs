@@ -2,7 +2,7 @@
 //! written command was taken from a real redis-server 7.0.15.
 //!
 //! `{now+N}` and `{now_s+N}` stand for the time, in milliseconds and seconds. `advance N` lets milliseconds
-//! pass, and `config NAME VALUE` changes a setting. Below an answer stand the counters that it moved, the keyspace
+//! pass, `config NAME VALUE` changes a setting, and `protocol N` the version of the protocol. Below an answer stand the counters that it moved, the keyspace
 //! events if the script opens with `# events`, and the commands that the append-only file got, each with its database.
 
 use std::fmt::Write;
@@ -18,6 +18,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("events", include_str!("../../testscripts/events.txt")),
     ("expire", include_str!("../../testscripts/expire.txt")),
     ("hashes", include_str!("../../testscripts/hashes.txt")),
+    ("geo", include_str!("../../testscripts/geo.txt")),
     (
         "hyperloglog",
         include_str!("../../testscripts/hyperloglog.txt"),
@@ -38,6 +39,10 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("streams", include_str!("../../testscripts/streams.txt")),
     ("sort", include_str!("../../testscripts/sort.txt")),
     ("sets", include_str!("../../testscripts/sets.txt")),
+    (
+        "sorted_sets",
+        include_str!("../../testscripts/sorted_sets.txt"),
+    ),
     ("strings", include_str!("../../testscripts/strings.txt")),
     (
         "wrong_types",
@@ -50,11 +55,12 @@ fn run(
     db: usize,
     now_us: u64,
     origin: Origin,
+    protocol: Protocol,
     words: &ArgsBuf,
     effects: &mut Effects,
 ) -> Vec<u8> {
     effects.clear();
-    let mut reply = Reply::new(Protocol::Resp2);
+    let mut reply = Reply::new(protocol);
     match resolve(words.as_args()) {
         Err(error) => reply.error_bytes(&error),
         Ok(resolved) => {
@@ -83,6 +89,7 @@ struct Session {
     replayed: Keyspace,
     db: usize,
     now_us: u64,
+    protocol: Protocol,
     effects: Effects,
 }
 
@@ -93,6 +100,7 @@ impl Session {
             replayed: Keyspace::new(16, 2),
             db: 0,
             now_us: 1_700_000_000_000_000,
+            protocol: Protocol::Resp2,
             effects: Effects::default(),
         }
     }
@@ -117,6 +125,7 @@ impl Session {
             db,
             now_us,
             Origin::Client,
+            self.protocol,
             words,
             &mut self.effects,
         );
@@ -128,6 +137,7 @@ impl Session {
                 db,
                 now_us,
                 Origin::Replay,
+                Protocol::Resp2,
                 &args,
                 &mut Effects::default(),
             );
@@ -156,6 +166,13 @@ impl Session {
             self.now_us += ms.parse::<u64>().unwrap() * 1000;
             return out;
         }
+        if let Some(version) = line.strip_prefix("protocol ") {
+            self.protocol = match version {
+                "3" => Protocol::Resp3,
+                _ => Protocol::Resp2,
+            };
+            return out;
+        }
         if let Some(setting) = line.strip_prefix("config ")
             && let Some((name, value)) = setting.split_once(' ')
         {
@@ -173,6 +190,12 @@ impl Session {
                     settings.set_max_intset_entries = value.parse().unwrap();
                 }
                 "hll-sparse-max-bytes" => settings.hll_sparse_max_bytes = value.parse().unwrap(),
+                "zset-max-listpack-entries" => {
+                    settings.zset_max_listpack_entries = value.parse().unwrap();
+                }
+                "zset-max-listpack-value" => {
+                    settings.zset_max_listpack_value = value.parse().unwrap();
+                }
                 "stream-node-max-bytes" => settings.stream_node_max_bytes = value.parse().unwrap(),
                 "stream-node-max-entries" => {
                     settings.stream_node_max_entries = value.parse().unwrap();
@@ -331,6 +354,7 @@ fn replay_neither_expires_nor_refuses() {
             0,
             1_000_000_000_000,
             Origin::Replay,
+            Protocol::Resp2,
             &words,
             &mut effects,
         );
