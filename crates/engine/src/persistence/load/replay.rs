@@ -3,7 +3,10 @@
 use std::io::Read;
 
 use lastsave_aof::{Entry, ReadError};
-use lastsave_keyspace::{Blocking, Call, Handler, Origin, ServerCommand, lookup};
+use lastsave_keyspace::{
+    Blocking, Call, Command, Handler, Origin, Resolved, ServerCommand, lookup, lookup_subcommand,
+    resolve,
+};
 use lastsave_resp::{Args, ArgsBuf, Reply};
 
 use super::Clock;
@@ -94,7 +97,11 @@ impl Engine {
         args: Args<'_>,
         replayer: &mut Replayer,
     ) -> Result<(), String> {
-        let Some(command) = lookup(&args[0]) else {
+        let known_subcommand = |command: &&'static Command| {
+            let word = args.get(1).filter(|_| !command.subcommands.is_empty());
+            word.is_none_or(|word| lookup_subcommand(command, word).is_some())
+        };
+        let Some(command) = lookup(&args[0]).filter(known_subcommand) else {
             let word = String::from_utf8_lossy(&args[0]).into_owned();
             return Err(format!(
                 "Unknown command '{word}' reading the append only file {name}"
@@ -116,15 +123,12 @@ impl Engine {
     }
 
     fn replay_one(&mut self, args: Args<'_>, replayer: &mut Replayer) {
-        let Some(command) = lookup(&args[0]) else {
+        // What was written was well-formed; where the number of words is wrong, Redis runs the handler regardless, which
+        // answers with an error.
+        let Ok(Resolved { command, .. }) = resolve(args) else {
             return;
         };
         let is = |server: ServerCommand| matches!(command.handler, Handler::Server(known) if known == server);
-        let (arity, len) = (isize::from(command.arity), args.len() as isize);
-        if (arity > 0 && len != arity) || len < -arity {
-            // What was written was well-formed; Redis runs the handler regardless, which answers with an error.
-            return;
-        }
         match data_handler(command) {
             Some(handler) => {
                 self.effects.clear();
