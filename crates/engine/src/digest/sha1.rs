@@ -69,8 +69,8 @@ mod tests {
     #[test]
     fn known_hashes() {
         let hex = |bytes: &[u8]| -> String {
-            let digits = sha1(bytes).iter().map(|byte| format!("{byte:02x}"));
-            digits.collect()
+            let hash = sha1(bytes);
+            hash.iter().map(|byte| format!("{byte:02x}")).collect()
         };
         assert_eq!(hex(b""), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
         assert_eq!(hex(b"abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
