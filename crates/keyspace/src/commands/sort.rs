@@ -22,6 +22,8 @@ struct Options<'a> {
     /// The first element wanted, and how many; negative: all.
     limit: Option<(i64, i64)>,
     by: Option<&'a [u8]>,
+    /// A BY without a star was among the options, whatever came behind it: the order stays as it is.
+    unsorted: bool,
     get: Vec<&'a [u8]>,
     store: Option<&'a [u8]>,
 }
@@ -48,7 +50,9 @@ impl<'a> Options<'a> {
             } else if is("STORE") && !read_only {
                 options.store = Some(words.next().ok_or(SYNTAX_ERROR)?);
             } else if is("BY") {
-                options.by = Some(words.next().ok_or(SYNTAX_ERROR)?);
+                let pattern = words.next().ok_or(SYNTAX_ERROR)?;
+                options.by = Some(pattern);
+                options.unsorted |= !pattern.contains(&b'*');
             } else if is("GET") {
                 options.get.push(words.next().ok_or(SYNTAX_ERROR)?);
             } else {
@@ -83,7 +87,6 @@ fn run(call: &mut Call<'_>, read_only: bool) -> Result<(), Answered> {
         call.reply.error(error);
         Answered
     })?;
-    let mut sorts = options.by.is_none_or(|pattern| pattern.contains(&b'*'));
     let elements = call.read(&args[1], |reply, entry| {
         let Some(entry) = entry else {
             return Ok(Vec::new());
@@ -93,21 +96,21 @@ fn run(call: &mut Call<'_>, read_only: bool) -> Result<(), Answered> {
             return Err(Answered);
         };
         // What is stored must not depend on the order in which a set happens to be walked.
-        if matches!(object, Object::Set(_)) && !sorts && options.store.is_some() {
-            (sorts, options.alphabetic, options.by) = (true, true, None);
+        if matches!(object, Object::Set(_)) && options.unsorted && options.store.is_some() {
+            (options.unsorted, options.alphabetic, options.by) = (false, true, None);
         }
-        elements_of(object, &options, sorts).ok_or_else(|| {
+        elements_of(object, &options).ok_or_else(|| {
             reply.error(WRONG_TYPE);
             Answered
         })
     })?;
-    let elements = if sorts {
+    let elements = if options.unsorted {
+        elements
+    } else {
         let range = options.range(elements.len());
         let mut sorted = sorted(call, elements, &options)?;
         sorted.truncate(range.end);
         sorted.split_off(range.start)
-    } else {
-        elements
     };
     match options.store {
         None => reply_elements(call, &elements, &options),
@@ -118,7 +121,8 @@ fn run(call: &mut Call<'_>, read_only: bool) -> Result<(), Answered> {
 
 /// The elements of a collection: all of them if they are to be sorted, else those wanted, in order. `None` if a value of
 /// this type cannot be sorted.
-fn elements_of(object: &Object, options: &Options<'_>, sorts: bool) -> Option<Vec<Vec<u8>>> {
+fn elements_of(object: &Object, options: &Options<'_>) -> Option<Vec<Vec<u8>>> {
+    let sorts = !options.unsorted;
     Some(match object {
         Object::List(list) if sorts => list.iter().map(Item::to_vec).collect(),
         Object::List(list) => {
