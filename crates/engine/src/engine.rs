@@ -32,6 +32,10 @@ pub struct Host {
     pub os: String,
 }
 
+/// Has the driver obey what of a configuration is its share. `Err` names the parameter that it could not obey, and says
+/// why; what came before that may have been done.
+pub type ConfigHook = Box<dyn FnMut(&Config) -> Result<(), (&'static str, String)> + Send>;
+
 /// What an empty server counts as using, in bytes: about as much as an empty Redis, so that limits mean the same.
 pub(crate) const STARTUP_BYTES: u64 = 832 << 10;
 
@@ -44,6 +48,7 @@ pub struct Engine {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: Stats,
     pub(crate) observed: Observed,
+    pub(crate) config_hook: Option<ConfigHook>,
     pub(crate) expiry: crate::expiry::Expiry,
     pub(crate) eviction: crate::eviction::Eviction,
     pub(crate) lazyfree: crate::lazyfree::LazyFree,
@@ -99,6 +104,7 @@ impl Engine {
             outputs: VecDeque::new(),
             stats: Stats::default(),
             observed: Observed::default(),
+            config_hook: None,
             expiry: crate::expiry::Expiry::default(),
             eviction: crate::eviction::Eviction::default(),
             lazyfree: crate::lazyfree::LazyFree::default(),
@@ -161,6 +167,12 @@ impl Engine {
                 self.exit(1, ExitReason::Fatal);
             }
         }
+    }
+
+    /// Has `hook` called whenever CONFIG SET has changed something, and again with the old configuration if the change
+    /// is taken back.
+    pub fn set_config_hook(&mut self, hook: ConfigHook) {
+        self.config_hook = Some(hook);
     }
 
     /// A client has connected from `address` (`127.0.0.1:50000`, or a socket's path) to `local_address`.

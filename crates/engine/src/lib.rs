@@ -54,7 +54,7 @@ mod testing;
 mod tests;
 
 pub use config::Config;
-pub use engine::{Engine, Host};
+pub use engine::{ConfigHook, Engine, Host};
 pub use facts::ProcessFacts;
 pub use job::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
 pub use log::{Level, format_log_line, format_log_line_as};

@@ -5,6 +5,7 @@
 //! removing large files) is done by three others ([`Workers`]), which share nothing with it but open files and two
 //! channels. Deliberately absent: what a command means, and what is in a file.
 
+mod apply;
 mod disk;
 mod log;
 mod net;

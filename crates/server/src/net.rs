@@ -24,20 +24,8 @@ const FLAGS: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
 
 /// Opens every socket that the configuration asks for. `Err` says why the server cannot start; the log has told more.
 pub(crate) fn listen(config: &Config, log: &Log) -> Result<Vec<Listener>, String> {
-    let mut listeners = Vec::new();
-    if config.port != 0 {
-        for address in &config.bind {
-            listen_tcp(address, config, log, &mut listeners).map_err(|()| {
-                format!("Failed listening on port {} (TCP), aborting.", config.port)
-            })?;
-        }
-        if listeners.is_empty() && !config.bind.is_empty() {
-            return Err(format!(
-                "Failed listening on port {} (TCP), aborting.",
-                config.port
-            ));
-        }
-    }
+    let mut listeners = listen_tcp_all(config, log)
+        .map_err(|()| format!("Failed listening on port {} (TCP), aborting.", config.port))?;
     if !config.unixsocket.is_empty() {
         let fd = listen_unix(config).map_err(|(call, errno)| {
             format!("Failed opening Unix socket: {call}: {}", reason(errno))
@@ -49,6 +37,20 @@ pub(crate) fn listen(config: &Config, log: &Log) -> Result<Vec<Listener>, String
     }
     if listeners.is_empty() {
         return Err("Configured to not listen anywhere, exiting.".into());
+    }
+    Ok(listeners)
+}
+
+/// Opens the TCP sockets among them. The log says why, if one cannot be opened.
+pub(crate) fn listen_tcp_all(config: &Config, log: &Log) -> Result<Vec<Listener>, ()> {
+    let mut listeners = Vec::new();
+    if config.port != 0 {
+        for address in &config.bind {
+            listen_tcp(address, config, log, &mut listeners)?;
+        }
+        if listeners.is_empty() && !config.bind.is_empty() {
+            return Err(());
+        }
     }
     Ok(listeners)
 }

@@ -81,6 +81,17 @@ fn total_memory_bytes() -> u64 {
     info.totalram * u64::from(info.mem_unit)
 }
 
+/// How readily the kernel ends this process when memory is short.
+pub(crate) fn oom_score_adj() -> std::io::Result<i32> {
+    let text = std::fs::read_to_string("/proc/self/oom_score_adj")?;
+    Ok(text.trim().parse().unwrap_or(0))
+}
+
+/// Tells the kernel how readily to end this process.
+pub(crate) fn set_oom_score_adj(score: i32) -> std::io::Result<()> {
+    std::fs::write("/proc/self/oom_score_adj", score.to_string())
+}
+
 /// Lets the process have as many descriptors as `clients` connections and the server's own files need. Returns how
 /// many connections it can have.
 pub(crate) fn allow_descriptors(clients: u32) -> u32 {

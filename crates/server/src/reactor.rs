@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use lastsave_engine::{ClientId, Engine, Level, Output};
 use rustix::buffer::spare_capacity;
@@ -12,9 +13,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
 use crate::RealDisk;
+use crate::apply::Listening;
 use crate::disk::reason;
 use crate::log::Log;
-use crate::net::{self, Accepted, Listener};
+use crate::net::{self, Accepted};
 use crate::process::{self, Clock};
 use crate::signals::Signals;
 use crate::workers::{Report, Workers};
@@ -50,11 +52,10 @@ pub struct Reactor {
     disk: RealDisk,
     workers: Workers,
     epoll: OwnedFd,
-    listeners: Vec<Listener>,
+    listening: Arc<Listening>,
     signals: Signals,
     clock: Clock,
     log: Log,
-    max_clients: u32,
 
     connections: Vec<Option<Connection>>,
     /// Places in `connections` that are empty.
@@ -107,10 +108,9 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) disk: RealDisk,
     pub(crate) workers: Workers,
-    pub(crate) listeners: Vec<Listener>,
+    pub(crate) listening: Arc<Listening>,
     pub(crate) signals: Signals,
     pub(crate) log: Log,
-    pub(crate) max_clients: u32,
 }
 
 impl Reactor {
@@ -120,11 +120,10 @@ impl Reactor {
             disk: parts.disk,
             workers: parts.workers,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            listeners: parts.listeners,
+            listening: parts.listening,
             signals: parts.signals,
             clock: Clock::default(),
             log: parts.log,
-            max_clients: parts.max_clients,
             connections: Vec::new(),
             free: Vec::new(),
             freed: Vec::new(),
@@ -137,9 +136,7 @@ impl Reactor {
         };
         reactor.watch(reactor.workers.wake(), WAKE)?;
         reactor.watch(reactor.signals.wake(), SIGNAL)?;
-        for (listener, token) in reactor.listeners.iter().zip(FIRST_LISTENER..) {
-            reactor.watch(&listener.fd, token)?;
-        }
+        reactor.watch_listeners()?;
         Ok(reactor)
     }
 
@@ -160,7 +157,7 @@ impl Reactor {
         self.tell_facts(now_us);
         let mut status = self.carry_out_all();
         if status.is_none() {
-            for listener in &self.listeners {
+            for listener in self.listening.listeners().iter() {
                 if let Some(path) = &listener.unix_path {
                     self.log.line(
                         Level::Notice,
@@ -172,7 +169,7 @@ impl Reactor {
         while status.is_none() {
             status = self.round();
         }
-        for listener in &self.listeners {
+        for listener in self.listening.listeners().iter() {
             if let Some(path) = &listener.unix_path {
                 let _ = std::fs::remove_file(path);
             }
@@ -215,6 +212,10 @@ impl Reactor {
             self.engine.handle_timeout(now_us, &mut self.disk);
         }
         self.engine.flush(now_us, &mut self.disk);
+        if self.listening.take_change() {
+            // Their descriptors are new, and the system has room to watch as many as before.
+            let _ = self.watch_listeners();
+        }
         let status = self.carry_out_all();
         self.free.append(&mut self.freed);
         if now_us >= self.next_facts_us {
@@ -239,10 +240,30 @@ impl Reactor {
         epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)
     }
 
+    /// Has the system tell of connections. Sockets that are watched already are passed over.
+    fn watch_listeners(&self) -> rustix::io::Result<()> {
+        for (listener, token) in self.listening.listeners().iter().zip(FIRST_LISTENER..) {
+            match self.watch(&listener.fd, token) {
+                Ok(()) => {}
+                Err(Errno::EXIST) => {
+                    let data = epoll::EventData::new_u64(token);
+                    epoll::modify(&self.epoll, &listener.fd, data, epoll::EventFlags::IN)?;
+                }
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
     fn accept(&mut self, index: usize, now_us: u64) {
         for _ in 0..ACCEPTS {
             let keepalive_s = self.engine.config().tcp_keepalive_s;
-            match net::accept(&self.listeners[index], keepalive_s) {
+            let accepted = match self.listening.listeners().get(index) {
+                Some(listener) => net::accept(listener, keepalive_s),
+                // It was replaced in this round.
+                None => return,
+            };
+            match accepted {
                 Ok(Some(accepted)) => self.admit(accepted, now_us),
                 Ok(None) => return,
                 Err(errno) => {
@@ -258,14 +279,15 @@ impl Reactor {
 
     fn admit(&mut self, accepted: Accepted, now_us: u64) {
         let config = self.engine.config();
-        let refusal =
-            if self.places.len() as u64 >= u64::from(config.maxclients.min(self.max_clients)) {
-                Some("-ERR max number of clients reached\r\n")
-            } else if config.protected_mode && config.requirepass.is_empty() && !accepted.is_local {
-                Some(PROTECTED)
-            } else {
-                None
-            };
+        let refusal = if self.places.len() as u64
+            >= u64::from(config.maxclients.min(self.listening.max_clients()))
+        {
+            Some("-ERR max number of clients reached\r\n")
+        } else if config.protected_mode && config.requirepass.is_empty() && !accepted.is_local {
+            Some(PROTECTED)
+        } else {
+            None
+        };
         if let Some(text) = refusal {
             // Whether it arrives is of no consequence.
             let _ = rustix::net::send(&accepted.fd, text.as_bytes(), SendFlags::NOSIGNAL);

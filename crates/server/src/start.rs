@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use lastsave_engine::{Config, Engine, Host, Level, REDIS_VERSION};
 
+use crate::apply::{Applier, Listening};
 use crate::log::Log;
 use crate::net;
 use crate::process;
@@ -144,7 +145,7 @@ fn set_up(settings: Settings, log: &Log, pid_file: Option<&Path>) -> Result<Reac
             ),
         );
     }
-    let listeners = net::listen(&config, log)?;
+    let listening = Listening::new(net::listen(&config, log)?, max_clients);
     if let Some(path) = pid_file
         && let Err(error) = process::write_pid_file(path)
     {
@@ -172,15 +173,19 @@ fn set_up(settings: Settings, log: &Log, pid_file: Option<&Path>) -> Result<Reac
         os: process::os(),
     };
     let mut engine = Engine::new(config, host, u64::from_ne_bytes(process::random()));
+    // What was lowered to what the system allows is not tried again.
+    let mut applier = Applier::new(engine.config(), listening.clone(), log.clone());
+    // The log says so if it does not work.
+    let _ = applier.apply(engine.config());
+    engine.set_config_hook(Box::new(move |config| applier.apply(config)));
     engine.set_stopwatch(Box::new(process::monotonic_us));
     Reactor::new(Parts {
         engine,
         disk,
         workers,
-        listeners,
+        listening,
         signals,
         log: log.clone(),
-        max_clients,
     })
     .map_err(|errno| format!("Can't watch sockets: {errno}"))
 }

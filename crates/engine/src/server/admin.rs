@@ -151,9 +151,13 @@ impl Engine {
                 Err((name, reason)) => {
                     self.config = change.previous;
                     self.obey_config();
+                    if let Some(hook) = &mut self.config_hook {
+                        // It did obey this configuration before.
+                        let _ = hook(&self.config);
+                    }
                     client
                         .reply
-                        .error_bytes(&config::config_set_error(name, reason));
+                        .error_bytes(&config::config_set_error(name, &reason));
                 }
             },
             Err(error) => client.reply.error_bytes(&error),
@@ -194,19 +198,24 @@ impl Engine {
         &mut self,
         old: &Config,
         vfs: &mut dyn Vfs,
-    ) -> Result<(), (&'static str, &'static str)> {
+    ) -> Result<(), (&'static str, String)> {
         self.obey_config();
         if self.config.dir != old.dir {
             // The driver's disk is rooted there, and files are open in it.
             return Err((
                 "dir",
-                "the data directory can't change while the server runs",
+                "the data directory can't change while the server runs".into(),
             ));
+        }
+        if let Some(hook) = &mut self.config_hook {
+            hook(&self.config)?;
         }
         if self.config.appendonly != old.appendonly {
             if self.config.appendonly {
-                self.switch_aof_on(vfs)
-                    .map_err(|()| ("appendonly", "Unable to turn on AOF. Check server logs."))?;
+                self.switch_aof_on(vfs).map_err(|()| {
+                    let reason = "Unable to turn on AOF. Check server logs.";
+                    ("appendonly", reason.to_owned())
+                })?;
             } else {
                 self.switch_aof_off(vfs);
             }
