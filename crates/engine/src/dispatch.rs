@@ -8,6 +8,7 @@ use lastsave_keyspace::{
 use lastsave_resp::{Args, Limits};
 use lastsave_vfs::Vfs;
 
+use crate::Level;
 use crate::client::{Client, Queued};
 use crate::config::FsyncPolicy;
 use crate::engine::Engine;
@@ -288,6 +289,9 @@ impl Engine {
             self.break_watches(client);
         }
         self.free(garbage);
+        for line in std::mem::take(&mut self.effects.log) {
+            self.log(Level::Verbose, line);
+        }
     }
 
     /// Appends the gathered unit to the append-only file: bare if it is one command, else between MULTI and EXEC.

@@ -102,6 +102,8 @@ pub struct SnapshotSpec {
     pub final_path: Option<String>,
     /// How to encode; `None` writes commands instead (`aof-use-rdb-preamble no`).
     pub rdb: Option<(EncoderOptions, Aux)>,
+    /// What time, in seconds since the epoch, is noted ahead of commands (`aof-timestamp-enabled`).
+    pub timestamp_s: Option<u64>,
     /// Sync each time this many bytes have been written: `rdb-save-incremental-fsync`.
     pub incremental_sync: bool,
 }
@@ -174,7 +176,7 @@ impl SnapshotWriter {
     pub fn new(spec: SnapshotSpec) -> Self {
         let encoding = match &spec.rdb {
             Some((options, aux)) => Encoding::Rdb(Box::new(Encoder::new(*options, aux))),
-            None => Encoding::Commands(CommandEncoder::default()),
+            None => Encoding::Commands(CommandEncoder::new(spec.timestamp_s)),
         };
         Self {
             spec,

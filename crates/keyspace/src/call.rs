@@ -176,6 +176,8 @@ pub struct Effects {
     pub someone_blocks: bool,
     /// Set by a command that found nothing, has answered nothing and wants to wait.
     pub block: Option<Block>,
+    /// Lines for the log, of no consequence to most readers: level verbose.
+    pub log: Vec<String>,
     /// Set by FLUSHALL: what is saved must not bring the data back.
     pub flushed_all: bool,
     /// Whether any client watches any key, so that [`Effects::touched`] is worth recording.
@@ -202,6 +204,7 @@ impl Effects {
         self.events.clear();
         self.ready.clear();
         self.block = None;
+        self.log.clear();
         self.flushed_all = false;
         self.hits = 0;
         self.misses = 0;

@@ -33,4 +33,4 @@ pub use table::{
     KeysExtent, Resolved, ServerCommand, arity_error, lookup, lookup_subcommand, resolve,
     unknown_command_error,
 };
-pub use tag::Lfu;
+pub use tag::{Lfu, UsageClock};

@@ -12,6 +12,8 @@
 
 use lastsave_dict::Tag;
 
+use crate::{EvictionPolicy, Settings, Usage};
+
 const CLOCK_BITS: u32 = 24;
 const CLOCK_MASK: u32 = (1 << CLOCK_BITS) - 1;
 const RAW: u32 = 1 << CLOCK_BITS;
@@ -92,6 +94,35 @@ pub(crate) fn frequency(tag: Tag, now_us: u64, lfu: Lfu) -> u8 {
     match u32::from(passed_min).checked_div(lfu.decay_min) {
         Some(periods) => count.saturating_sub(u8::try_from(periods).unwrap_or(u8::MAX)),
         None => count,
+    }
+}
+
+/// How the use of keys is told to a file, which depends on the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageClock {
+    now_us: u64,
+    lfu: Option<Lfu>,
+}
+
+impl UsageClock {
+    /// For a file written at this time, if the policy looks at the use of keys at all.
+    pub fn new(settings: &Settings, now_us: u64) -> Option<Self> {
+        match settings.eviction {
+            EvictionPolicy::Lru(_) => Some(Self { now_us, lfu: None }),
+            EvictionPolicy::Lfu(_) => Some(Self {
+                now_us,
+                lfu: Some(settings.lfu.unwrap_or_default()),
+            }),
+            _ => None,
+        }
+    }
+
+    /// What the tag of an entry says of its use.
+    pub fn usage(&self, tag: Tag) -> Usage {
+        match self.lfu {
+            Some(lfu) => Usage::Frequency(frequency(tag, self.now_us, lfu)),
+            None => Usage::IdleSeconds(u64::from(idle_s(tag, self.now_us))),
+        }
     }
 }
 

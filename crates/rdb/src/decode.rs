@@ -8,7 +8,7 @@ use lastsave_keyspace::{OwnedValue, Settings, Usage};
 
 use crate::format::{is_readable_type, opcode};
 use crate::input::{Fault, Input};
-use crate::value::{ValueFault, read_value};
+use crate::value::{ValueFault, Words, read_value};
 
 /// The newest version whose files can be read, as far as they contain nothing but what version 10 knows.
 const NEWEST_READABLE_VERSION: u32 = 12;
@@ -66,6 +66,8 @@ pub enum DecodeErrorKind {
     UnknownType(u8),
     /// A length, an encoding, a compressed string or a value that cannot be.
     Malformed(Cow<'static, str>),
+    /// A value that contradicts itself, in Redis's words.
+    Unsound(Words),
     /// The checksum at the end differs from the content's.
     WrongChecksum {
         /// As stored.
@@ -86,6 +88,7 @@ impl fmt::Display for DecodeErrorKind {
             }
             Self::UnknownType(number) => write!(f, "Invalid object type: {number}"),
             Self::Malformed(what) => f.write_str(what),
+            Self::Unsound(words) => f.write_str(&words.text),
             // Redis calls the computed checksum the expected one.
             Self::WrongChecksum { expected, actual } => {
                 write!(
@@ -268,7 +271,7 @@ impl<R: Read> Decoder<R> {
             }),
             Err(ValueFault::Empty) => Ok(Item::EmptyKey(key)),
             Err(ValueFault::Read(fault) | ValueFault::ReadPart(fault, _)) => Err(fault.into()),
-            Err(ValueFault::Corrupt(words)) => Err(DecodeErrorKind::Malformed(words.text)),
+            Err(ValueFault::Corrupt(words)) => Err(DecodeErrorKind::Unsound(words)),
             Err(ValueFault::Unsaid) => Err(DecodeErrorKind::Malformed("Unsound value".into())),
             Err(ValueFault::UnknownType) => Err(DecodeErrorKind::UnknownType(kind)),
         }

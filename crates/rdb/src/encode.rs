@@ -3,7 +3,7 @@
 mod value;
 
 use lastsave_dict::Record;
-use lastsave_keyspace::Object;
+use lastsave_keyspace::{Object, Usage, UsageClock};
 
 use crate::crc::Crc64;
 use crate::format::opcode;
@@ -19,6 +19,8 @@ pub struct EncoderOptions {
     pub compression: bool,
     /// `rdbchecksum`: CRC-64 at the end, or eight zero bytes.
     pub checksum: bool,
+    /// Tells the use of each key, if the eviction policy looks at it.
+    pub usage: Option<UsageClock>,
 }
 
 /// The auxiliary fields at the head of a file.
@@ -110,6 +112,14 @@ impl Encoder {
         if let Some(expires_at_ms) = record.expires_at_ms {
             out.push(opcode::EXPIRE_TIME_MS);
             out.extend_from_slice(&expires_at_ms.to_le_bytes());
+        }
+        match self.options.usage.map(|clock| clock.usage(record.tag)) {
+            Some(Usage::IdleSeconds(idle_s)) => {
+                out.push(opcode::IDLE);
+                put_length(out, idle_s);
+            }
+            Some(Usage::Frequency(count)) => out.extend_from_slice(&[opcode::FREQUENCY, count]),
+            Some(Usage::Unknown) | None => {}
         }
         let mut writer = self.writer();
         writer.kind(record.value);

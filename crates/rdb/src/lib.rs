@@ -68,6 +68,7 @@ pub use decode::{DecodeError, DecodeErrorKind, Decoder, Item};
 pub use encode::{Aux, Encoder, EncoderOptions, encode_value, encode_value_with};
 pub use lzf::Compressor;
 pub use payload::{dump, restore};
+pub use value::Words;
 
 /// The version that [`Encoder`] writes: Redis 7.0's.
 pub const VERSION: u32 = 10;

@@ -13,7 +13,7 @@ use lastsave_keyspace::{Object, OwnedValue, Settings};
 use crate::encode::encode_value_with;
 use crate::format::is_value_type;
 use crate::input::Input;
-use crate::value::read_value;
+use crate::value::{ValueFault, read_value};
 use crate::{Compressor, VERSION, crc64};
 
 /// Bytes behind the value.
@@ -51,14 +51,19 @@ pub fn restore(payload: &[u8], settings: &Settings) -> Result<OwnedValue, Payloa
         return Err(PayloadError::VersionOrChecksum);
     }
     let Some((&kind, _)) = value.split_first() else {
-        return Err(PayloadError::Content);
+        return Err(PayloadError::Content(None));
     };
     if !is_value_type(kind) {
-        return Err(PayloadError::Content);
+        return Err(PayloadError::Content(None));
     }
     // Like Redis, which reads on into the footer, this takes the whole payload for input.
     let mut input = Input::with_buffer(&payload[1..], false, payload.len());
-    read_value(&mut input, kind, settings).map_err(|_| PayloadError::Content)
+    read_value(&mut input, kind, settings).map_err(|fault| {
+        PayloadError::Content(match fault {
+            ValueFault::ReadPart(_, words) | ValueFault::Corrupt(words) => Some(words.to_string()),
+            _ => None,
+        })
+    })
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@
 mod stream;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::Read;
 
 use lastsave_keyspace::values::intset::IntSet;
@@ -58,11 +59,19 @@ pub(crate) enum ValueFault {
     UnknownType,
 }
 
-/// What Redis says of an unsound value, and the line of its source that it names.
-#[derive(Debug)]
-pub(crate) struct Words {
-    pub(crate) line: u32,
-    pub(crate) text: Cow<'static, str>,
+/// What Redis says of an unsound value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// The line of its source that it names.
+    pub line: u32,
+    /// The reason.
+    pub text: Cow<'static, str>,
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "function at rdb.c:{} -> {}", self.line, self.text)
+    }
 }
 
 impl From<Fault> for ValueFault {

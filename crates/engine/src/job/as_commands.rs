@@ -10,13 +10,21 @@ use lastsave_keyspace::{Object, number};
 const ELEMENTS_PER_COMMAND: usize = 64;
 
 /// Writes the commands that make keys what they are.
-#[derive(Default)]
 pub(super) struct CommandEncoder {
     out: Vec<u8>,
     selected_db: Option<usize>,
 }
 
 impl CommandEncoder {
+    /// An encoder that has written at most a note of this time, in seconds since the epoch.
+    pub(super) fn new(timestamp_s: Option<u64>) -> Self {
+        let note = timestamp_s.map(|timestamp_s| format!("#TS:{timestamp_s}\r\n"));
+        Self {
+            out: note.unwrap_or_default().into_bytes(),
+            selected_db: None,
+        }
+    }
+
     /// Bytes written and not taken yet.
     pub(super) fn pending_len(&self) -> usize {
         self.out.len()

@@ -357,7 +357,7 @@ impl Engine {
         true
     }
 
-    fn manifest_on_disk(&self, names: &Names, vfs: &mut dyn Vfs) -> Manifest {
+    pub(super) fn manifest_on_disk(&self, names: &Names, vfs: &mut dyn Vfs) -> Manifest {
         lastsave_aof::load(vfs, names)
             .ok()
             .flatten()
@@ -437,6 +437,11 @@ impl Engine {
             .as_ref()
             .is_some_and(|snapshot| snapshot.kind == JobKind::Rewrite)
         {
+            let pid = self.host.pid;
+            self.log(
+                Level::Notice,
+                format!("Killing running AOF rewrite child: {pid}"),
+            );
             self.kill_snapshot();
         }
         // What a transaction has done so far is neither in the log nor behind it.

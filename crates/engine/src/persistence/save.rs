@@ -168,11 +168,7 @@ impl Engine {
         self.kill_background_save();
         if !self.config.save.is_empty() {
             // The log has said it if this failed; the keys are gone either way, and the next save will try again.
-            let dirty = self.saves.dirty;
-            if self.save_now(vfs).is_ok() {
-                // Redis counts FLUSHALL itself behind the save.
-                self.saves.dirty = self.saves.dirty.max(u64::from(dirty > 0));
-            }
+            let _ = self.save_now(vfs);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The walk over the data that feeds a background job, in slices, with a bounded number of parts under way.
 
 use lastsave_dict::Chunk;
-use lastsave_keyspace::Object;
+use lastsave_keyspace::{Object, UsageClock};
 use lastsave_rdb::{Aux, EncoderOptions};
 use lastsave_vfs::{Error, Vfs};
 
@@ -63,10 +63,12 @@ impl Engine {
             kind,
             temp_path,
             final_path,
+            timestamp_s: self.config.aof_timestamp_enabled.then(|| self.now_s()),
             rdb: as_rdb.then(|| {
                 let options = EncoderOptions {
                     compression: self.config.rdbcompression,
                     checksum: self.config.rdbchecksum,
+                    usage: UsageClock::new(&self.keyspace.settings, self.now_us),
                 };
                 let aux = Aux {
                     version: REDIS_VERSION,

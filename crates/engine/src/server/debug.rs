@@ -4,7 +4,6 @@ use lastsave_keyspace::number::parse_i64;
 use lastsave_resp::Args;
 use lastsave_vfs::Vfs;
 
-use super::SYNTAX_ERROR;
 use crate::Level;
 use crate::client::Client;
 use crate::engine::Engine;
@@ -136,9 +135,6 @@ impl Engine {
     }
 
     fn debug_loadaof(&mut self, client: &mut Client, vfs: &mut dyn Vfs) {
-        if self.aof.is_none() {
-            return self.reply_error(client, SYNTAX_ERROR);
-        }
         self.flush_aof(vfs, true);
         match self.reload_aof(vfs) {
             Ok(()) => {

@@ -24,6 +24,7 @@ impl Engine {
         let options = EncoderOptions {
             compression: self.config.rdbcompression,
             checksum: false,
+            usage: None,
         };
         lastsave_rdb::encode_value(&mut encoded, entry.value(), options);
         let clock = entry.tag().0 & 0xff_ffff;

@@ -7,12 +7,12 @@ use crate::call::Origin;
 use crate::{Call, EventClass, Object, OwnedValue, Settings, Usage};
 
 /// Why a payload is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PayloadError {
     /// Its end is not a version that can be read and the checksum of the rest.
     VersionOrChecksum,
-    /// It is not a whole and sound value.
-    Content,
+    /// It is not a whole and sound value. What the log is to say of it, if anything.
+    Content(Option<String>),
 }
 
 /// Answers with the payload that `encode` makes of the value.
@@ -102,7 +102,12 @@ pub fn restore(
                 .reply
                 .error("ERR DUMP payload version or checksum are wrong");
         }
-        Err(PayloadError::Content) => return call.reply.error("ERR Bad data format"),
+        Err(PayloadError::Content(reason)) => {
+            let internal = "Internal error in RDB reading offset 0";
+            let line = reason.map(|reason| format!("{internal}, {reason}"));
+            call.effects.log.extend(line);
+            return call.reply.error("ERR Bad data format");
+        }
     };
 
     let deleted = options.replace && call.remove(db, key);

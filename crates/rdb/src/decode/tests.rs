@@ -315,7 +315,7 @@ proptest! {
     #[test]
     fn what_is_written_is_read(entries in entries(), compression: bool, checksum: bool) {
         let aux = Aux { version: "7.0.15", created_at_s: 1, used_memory: u64::MAX, aof_base: true };
-        let mut encoder = Encoder::new(EncoderOptions { compression, checksum }, &aux);
+        let mut encoder = Encoder::new(EncoderOptions { compression, checksum, usage: None }, &aux);
         for (db, key, value, expires_at_ms) in &entries {
             let value = ValueRef::<Object>::Bytes(value);
             encoder.record(*db, &Record { key, value, expires_at_ms: *expires_at_ms, tag: Tag(0) });

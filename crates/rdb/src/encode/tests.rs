@@ -5,11 +5,12 @@ use lastsave_dict::{Record, Tag, ValueRef};
 use super::*;
 use crate::samples::{Dump, STRINGS_RDB, dumps};
 use crate::{Decoder, Item, VERSION, crc64};
-use lastsave_keyspace::OwnedValue;
+use lastsave_keyspace::{EvictionPolicy, OwnedValue, Settings};
 
 const OPTIONS: EncoderOptions = EncoderOptions {
     compression: true,
     checksum: true,
+    usage: None,
 };
 
 fn aux() -> Aux {
@@ -117,6 +118,7 @@ fn without_a_checksum_the_file_ends_in_zeros() {
     let mut encoder = Encoder::new(
         EncoderOptions {
             checksum: false,
+            usage: None,
             compression: true,
         },
         &aux(),
@@ -195,4 +197,36 @@ fn lengths_take_their_shortest_form() {
         put_length(&mut out, length);
         assert_eq!(out, bytes, "{length}");
     }
+}
+
+#[test]
+fn the_use_of_keys_is_told_if_the_policy_looks_at_it() {
+    let encoded = |policy: &str, tag: u32| {
+        let settings = Settings {
+            eviction: EvictionPolicy::named(policy),
+            ..Settings::default()
+        };
+        let options = EncoderOptions {
+            usage: UsageClock::new(&settings, 1_000_000_000),
+            ..OPTIONS
+        };
+        let mut encoder = Encoder::new(options, &aux());
+        let before = encoder.pending().len();
+        let mut record = text(b"k", b"v");
+        record.tag = Tag(tag);
+        encoder.record(0, &record);
+        encoder.pending()[before..].to_vec()
+    };
+    assert_eq!(encoded("noeviction", 400), b"\xfe\0\0\x01k\x01v");
+    assert_eq!(encoded("volatile-ttl", 400), b"\xfe\0\0\x01k\x01v");
+    // 1000 seconds of the clock, less 400.
+    assert_eq!(
+        encoded("allkeys-lru", 400),
+        b"\xfe\0\xf8\x42\x58\0\x01k\x01v"
+    );
+    // The counter in the low byte, a minute old in the other two: 1000 seconds are 16 minutes.
+    assert_eq!(
+        encoded("volatile-lfu", 16 << 8 | 9),
+        b"\xfe\0\xf9\x09\0\x01k\x01v"
+    );
 }

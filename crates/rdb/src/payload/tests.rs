@@ -94,7 +94,10 @@ fn version_and_checksum_are_looked_at() {
     assert_eq!(error(&broken), Some(PayloadError::VersionOrChecksum));
     assert_eq!(error(&payload[..9]), Some(PayloadError::VersionOrChecksum));
     assert_eq!(error(b""), Some(PayloadError::VersionOrChecksum));
-    assert_eq!(error(&signed(Vec::new())), Some(PayloadError::Content));
+    assert_eq!(
+        error(&signed(Vec::new())),
+        Some(PayloadError::Content(None))
+    );
     let lax = Settings {
         skip_payload_checksum: true,
         ..Settings::default()
@@ -138,13 +141,16 @@ fn what_redis_refuses_is_refused() {
         ),
         ("a module", b"\x07\0\0"),
     ] {
-        assert_eq!(
-            restored(&signed(content.to_vec())).err(),
-            Some(PayloadError::Content),
-            "{what}"
-        );
+        let error = restored(&signed(content.to_vec())).err();
+        assert!(matches!(error, Some(PayloadError::Content(_))), "{what}");
     }
     assert!(restored(&signed(b"\x03\x02\x01a\x032.5\x01b\xff".to_vec())).is_ok());
+    let unsound = restored(&signed(b"\x10\x01x".to_vec()));
+    let words = "function at rdb.c:2301 -> Hash listpack integrity check failed.";
+    assert_eq!(
+        unsound.err(),
+        Some(PayloadError::Content(Some(words.into())))
+    );
     assert!(restored(&signed(b"\x09\x09\x01\x01f\x01\x00v\xff".to_vec())).is_err());
 }
 

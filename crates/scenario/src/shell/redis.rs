@@ -431,6 +431,7 @@ fn encode(engine: &lastsave_engine::Engine, now_us: u64) -> Vec<u8> {
     let options = EncoderOptions {
         compression: engine.config().rdbcompression,
         checksum: engine.config().rdbchecksum,
+        usage: None,
     };
     let aux = Aux {
         version: lastsave_engine::REDIS_VERSION,

@@ -113,6 +113,7 @@ fn describe_error(error: &lastsave_rdb::DecodeError) -> String {
         Kind::UnsupportedVersion(version) => format!("unknown format version {version}"),
         Kind::UnknownType(kind) => format!("unknown type or opcode {kind}"),
         Kind::Malformed(what) => what.to_string(),
+        Kind::Unsound(words) => words.text.to_string(),
         Kind::WrongChecksum { expected, actual } => {
             format!("wrong checksum: {expected:016x} is stored, {actual:016x} is the content's")
         }

@@ -352,10 +352,15 @@ impl Engine {
         }
     }
 
-    /// DEBUG LOADAOF: loads the files of the log in place of the data.
+    /// DEBUG LOADAOF: loads the files of the log, whether or not it is on, in place of the data.
     pub(crate) fn reload_aof(&mut self, vfs: &mut dyn Vfs) -> Result<(), String> {
-        let Some(aof) = &self.aof else { return Ok(()) };
-        let (manifest, names) = (aof.manifest.clone(), aof.names.clone());
+        let (manifest, names) = match &self.aof {
+            Some(aof) => (aof.manifest.clone(), aof.names.clone()),
+            None => {
+                let names = self.aof_names();
+                (self.manifest_on_disk(&names, vfs), names)
+            }
+        };
         self.keyspace.clear();
         let now_us = self.now_us;
         let mut clock = Clock {

@@ -84,8 +84,27 @@ impl Engine {
                     error.offset
                 )
             }
+            DecodeErrorKind::Unsound(words) => {
+                format!(
+                    "Internal error in RDB reading offset {}, {words}",
+                    error.offset
+                )
+            }
         };
         self.log(Level::Warning, text);
+        if let DecodeErrorKind::WrongChecksum { .. } = &error.kind {
+            let text = format!(
+                "Internal error in RDB reading offset {}, function at rdb.c:3225 -> RDB CRC error",
+                error.offset
+            );
+            self.log(Level::Warning, text);
+        }
+        if let DecodeErrorKind::Unsound(_) = &error.kind {
+            self.log(
+                Level::Warning,
+                "Terminating server after rdb file reading failure.",
+            );
+        }
     }
 
     /// Loads the items of a snapshot. Returns what was read ahead behind its end, and how many keys it held. A base
