@@ -1,6 +1,6 @@
 //! Real processes and connections: `lastsave-server` and `redis-server` on ports of their own.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
