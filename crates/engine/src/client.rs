@@ -2,9 +2,12 @@
 
 use std::collections::VecDeque;
 
+use lastsave_keyspace::Resolved;
 use lastsave_resp::{ArgsBuf, Limits, Reply, RequestParser};
 
 use crate::ClientId;
+use crate::blocking::Parked;
+use crate::pubsub::Subscriptions;
 
 /// A command queued by MULTI.
 pub(crate) struct Queued {
@@ -28,6 +31,27 @@ struct Waiting {
     offset: u64,
 }
 
+/// Why a client's input is not executed for now.
+pub(crate) enum Held {
+    /// Its command waits for a key.
+    ForKeys(Box<Parked>),
+    /// CLIENT PAUSE holds its next command up.
+    Paused,
+}
+
+/// Whether a client is answered: CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+    /// The next command is not answered.
+    SkipNext,
+    /// This command is not answered.
+    Skip,
+}
+
 /// A connection.
 pub(crate) struct Client {
     pub(crate) id: ClientId,
@@ -38,7 +62,7 @@ pub(crate) struct Client {
     pub(crate) authenticated: bool,
     pub(crate) created_us: u64,
     pub(crate) last_seen_us: u64,
-    pub(crate) last_command: &'static str,
+    pub(crate) last_command: Option<Resolved>,
     pub(crate) no_evict: bool,
 
     pub(crate) parser: RequestParser,
@@ -48,6 +72,12 @@ pub(crate) struct Client {
     pub(crate) input: Vec<u8>,
     /// How many bytes of the input to come were looked at: [`crate::Engine::expect_input`].
     pub(crate) looked_to: usize,
+    /// Bytes of the input being executed, and of the words of the command being executed: `qbuf` and `argv-mem` of
+    /// CLIENT LIST.
+    pub(crate) executing_len: usize,
+    pub(crate) words_len: usize,
+    /// Input is kept, not executed, while this is set.
+    pub(crate) held: Option<Held>,
 
     pub(crate) in_multi: bool,
     /// A command was refused while queueing: EXEC will be.
@@ -57,6 +87,13 @@ pub(crate) struct Client {
     pub(crate) queued: Vec<Queued>,
     pub(crate) watched: Vec<Watched>,
 
+    pub(crate) subscriptions: Subscriptions,
+    /// Whether it is in the state that subscribing leads to.
+    pub(crate) subscriber: bool,
+    /// Whether it is shown every command: MONITOR.
+    pub(crate) monitor: bool,
+    pub(crate) answers: Answers,
+
     pub(crate) reply: Reply,
     released: usize,
     sent: usize,
@@ -65,7 +102,23 @@ pub(crate) struct Client {
     announced: bool,
     /// No more input is executed; the connection closes once its replies have left.
     pub(crate) closing: bool,
+    /// It closes at once, whatever replies are left.
+    pub(crate) killed: bool,
+    /// The second since which it has been above the soft limit of its class, without a break.
+    pub(crate) over_soft_limit_since_s: Option<u64>,
+    /// What it counted for in the sum of all clients' memory: see [`crate::limits`].
+    pub(crate) counted_memory: usize,
 }
+
+/// What a connection takes by itself, what each command queued by MULTI and each of its words take besides the bytes,
+/// and what each watched key does. The same on every machine, as INFO is to be.
+const CLIENT_BYTES: usize = 1024;
+const QUEUED_BYTES: usize = 32;
+const WORD_BYTES: usize = 8;
+const WATCHED_BYTES: usize = 48;
+
+/// Unsent replies up to this many bytes count as no burden.
+pub(crate) const REPLY_ALLOWANCE: usize = 16 << 10;
 
 /// A drained reply buffer keeps at most this much memory.
 const IDLE_REPLY_CAPACITY: usize = 64 << 10;
@@ -90,23 +143,33 @@ impl Client {
             authenticated: false,
             created_us: now_us,
             last_seen_us: now_us,
-            last_command: "NULL",
+            last_command: None,
             no_evict: false,
             parser: RequestParser::new(limits),
             new_limits: None,
             input: Vec::new(),
             looked_to: 0,
+            executing_len: 0,
+            words_len: 0,
+            held: None,
             in_multi: false,
             multi_refused: false,
             watch_broken: false,
             queued: Vec::new(),
             watched: Vec::new(),
+            subscriptions: Subscriptions::default(),
+            subscriber: false,
+            monitor: false,
+            answers: Answers::On,
             reply: Reply::default(),
             released: 0,
             sent: 0,
             waiting: VecDeque::new(),
             announced: false,
             closing: false,
+            killed: false,
+            over_soft_limit_since_s: None,
+            counted_memory: 0,
         }
     }
 
@@ -207,9 +270,38 @@ impl Client {
         self.address.starts_with('/')
     }
 
+    /// Bytes of replies that have not been sent.
+    pub(crate) fn unsent_len(&self) -> usize {
+        self.reply.bytes().len() - self.sent
+    }
+
+    /// Bytes of unsent replies beyond those that every client is granted: `omem` of CLIENT LIST.
+    pub(crate) fn output_memory_bytes(&self) -> usize {
+        self.unsent_len().saturating_sub(REPLY_ALLOWANCE)
+    }
+
+    /// Bytes that MULTI and WATCH hold: `multi-mem` of CLIENT LIST.
+    pub(crate) fn transaction_memory_bytes(&self) -> usize {
+        let queued = self.queued.iter().map(|queued| {
+            QUEUED_BYTES
+                + queued
+                    .args
+                    .as_args()
+                    .iter()
+                    .map(|word| word.len() + WORD_BYTES)
+                    .sum::<usize>()
+        });
+        queued.sum::<usize>() + self.watched.len() * WATCHED_BYTES
+    }
+
     /// Bytes held for this connection: `tot-mem` of CLIENT LIST.
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.input.capacity() + self.reply.bytes().len()
+        CLIENT_BYTES
+            + self.input.capacity().max(self.executing_len)
+            + self.unsent_len()
+            + self.words_len
+            + self.transaction_memory_bytes()
+            + self.subscriptions.memory_bytes()
     }
 
     /// Leaves MULTI and forgets what was queued and watched. Returns whether it watched anything.

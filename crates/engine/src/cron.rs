@@ -7,10 +7,12 @@ use crate::engine::Engine;
 impl Engine {
     /// Runs about `hz` times a second.
     pub(crate) fn cron(&mut self, vfs: &mut dyn Vfs) {
-        if self.active_expire {
+        if self.active_expire && self.pause.is_none() {
             self.expire_slowly();
+            self.serve_waiters();
         }
         self.close_idle_clients();
+        self.enforce_soft_limits();
         self.repair_log(vfs);
         let (now_us, used_memory) = (self.now_us, self.used_memory());
         self.stats.sample(now_us, used_memory);
@@ -31,14 +33,13 @@ impl Engine {
         let idle: Vec<_> = self
             .clients
             .iter()
+            .filter(|client| !client.subscriber && !client.monitor && client.held.is_none())
             .filter(|client| self.now_us.saturating_sub(client.last_seen_us) > limit_us)
             .map(|client| client.id)
             .collect();
         for client in idle {
-            self.outputs.push_back(crate::Output::Close {
-                client,
-                after_reply: false,
-            });
+            self.log(crate::Level::Verbose, "Closing idle client");
+            self.kill_client(client);
         }
     }
 }

@@ -2,17 +2,18 @@
 //! on its way to the append-only file.
 
 use lastsave_keyspace::{
-    Blocking, Call, Command, CommandFlags, Handler, Origin, Propagated, ServerCommand, lookup,
-    lookup_subcommand, resolve,
+    Blocking, Call, Command, CommandFlags, Handler, Origin, Propagated, Resolved, ServerCommand,
+    lookup, lookup_subcommand, resolve,
 };
 use lastsave_resp::{Args, Limits};
 use lastsave_vfs::Vfs;
 
 use crate::Level;
-use crate::client::{Client, Queued};
+use crate::client::{Answers, Client, Queued};
 use crate::config::FsyncPolicy;
 use crate::engine::Engine;
 use crate::eviction::OUT_OF_MEMORY;
+use crate::monitor::append_quoted;
 use crate::server::data_handler;
 
 /// Before AUTH a request may have at most so many words, and words of at most so many bytes, as in Redis.
@@ -20,6 +21,14 @@ const UNAUTHENTICATED_WORDS: usize = 10;
 const UNAUTHENTICATED_WORD_LEN: usize = 16 << 10;
 
 pub(crate) const RDB_MISCONF: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+
+/// What is logged when somebody talks HTTP to the server.
+const CROSS_PROTOCOL: &str = "Possible SECURITY ATTACK detected. A browser may have been tricked into sending a request (POST, Host:) to Redis. Connection aborted.";
+
+/// Whether a request opens as a line of HTTP does that a page can have a browser send.
+fn is_cross_protocol(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"host:") || name.eq_ignore_ascii_case(b"post")
+}
 
 impl Engine {
     pub(crate) fn request_limits(&self) -> Limits {
@@ -30,17 +39,39 @@ impl Engine {
         if !self.config.requirepass.is_empty() {
             limits.max_bulk_len = UNAUTHENTICATED_WORD_LEN;
             limits.max_words = UNAUTHENTICATED_WORDS;
+            limits.unauthenticated = true;
         }
         limits
     }
 
-    /// Executes the whole requests in what a client had sent before and `bytes`, and keeps the rest.
+    /// Bytes have come from a client: executes the whole requests in what it had sent before and these, and keeps the
+    /// rest.
     pub(crate) fn receive(&mut self, client: &mut Client, bytes: &[u8], vfs: &mut dyn Vfs) {
         client.last_seen_us = self.now_us;
+        self.execute_input(client, bytes, vfs);
+        if !client.closing && client.input.len() as u64 > self.config.client_query_buffer_limit {
+            let mut beginning = Vec::new();
+            append_quoted(&mut beginning, &client.input[..client.input.len().min(64)]);
+            let text = format!(
+                "Closing client that reached max query buffer length: {} (qbuf initial bytes: {})",
+                self.describe(client),
+                String::from_utf8_lossy(&beginning)
+            );
+            self.log(Level::Warning, text);
+            self.stats.query_limit_disconnections += 1;
+            client.closing = true;
+            client.killed = true;
+        }
+    }
+
+    /// Executes the whole requests in what a client had sent before and `bytes`, and keeps the rest.
+    pub(crate) fn execute_input(&mut self, client: &mut Client, bytes: &[u8], vfs: &mut dyn Vfs) {
         if client.closing {
             return;
         }
-        if client.input.is_empty() {
+        if client.held.is_some() {
+            client.input.extend_from_slice(bytes);
+        } else if client.input.is_empty() {
             let taken = self.execute_requests(client, bytes, vfs);
             client.input.extend_from_slice(&bytes[taken..]);
         } else {
@@ -52,8 +83,6 @@ impl Engine {
         }
         if client.closing {
             client.input = Vec::new();
-        } else if client.input.len() as u64 > self.config.client_query_buffer_limit {
-            client.closing = true;
         } else if client.input.is_empty() {
             client.input.shrink_to(1024);
         }
@@ -64,7 +93,7 @@ impl Engine {
         for id in self.clients.ids() {
             if let Some(mut client) = self.clients.take(id) {
                 if !client.input.is_empty() {
-                    self.receive(&mut client, &[], vfs);
+                    self.execute_input(&mut client, &[], vfs);
                 }
                 self.put_back(client);
             }
@@ -75,9 +104,10 @@ impl Engine {
     fn execute_requests(&mut self, client: &mut Client, input: &[u8], vfs: &mut dyn Vfs) -> usize {
         let mut parser = std::mem::take(&mut client.parser);
         let mut taken = 0;
+        client.executing_len = input.len();
         let mut looked_to = std::mem::take(&mut client.looked_to).min(input.len());
         let mut fetched_to = looked_to;
-        while !client.closing && self.busy_until_us == 0 && !self.exited {
+        while !client.closing && client.held.is_none() && self.busy_until_us == 0 && !self.exited {
             if taken >= fetched_to && taken < input.len() {
                 if taken == looked_to {
                     let next = &input[taken..];
@@ -91,8 +121,9 @@ impl Engine {
             }
             match parser.parse(&input[taken..]) {
                 Ok(Some((args, len))) => {
-                    if !args.is_empty() {
-                        self.execute(client, args, vfs);
+                    if !args.is_empty() && !self.execute(client, args, vfs) {
+                        // It is parsed again when it may run.
+                        break;
                     }
                     taken += len;
                     if let Some(limits) = client.new_limits.take() {
@@ -108,15 +139,23 @@ impl Engine {
             }
         }
         client.parser = parser;
+        client.executing_len = 0;
+        client.words_len = 0;
         taken
     }
 
-    /// Executes one request of a client and decides what its reply waits for.
-    fn execute(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
+    /// Executes one request of a client and decides what its reply waits for. Returns whether it was dealt with: a pause
+    /// may hold it up.
+    fn execute(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) -> bool {
         self.make_room(Some(client));
+        let start = client.reply.bytes().len();
+        client.words_len = args.iter().map(<[u8]>::len).sum();
         match self.resolve(client, args) {
+            Ok(command) if self.pauses(client, command) => {
+                self.hold_up(client);
+                return false;
+            }
             Ok(command) => {
-                client.last_command = command.name;
                 let queues = client.in_multi
                     && !matches!(
                         command.handler,
@@ -130,14 +169,22 @@ impl Engine {
                         )
                     );
                 if queues {
-                    client.queued.push(Queued {
-                        command,
-                        args: args.into(),
-                    });
+                    // What will not run need not be kept.
+                    if !client.multi_refused && !client.watch_broken {
+                        client.queued.push(Queued {
+                            command,
+                            args: args.into(),
+                        });
+                    }
                     client.reply.simple("QUEUED");
                 } else {
                     self.call(client, command, args, vfs);
                 }
+            }
+            Err(_) if is_cross_protocol(&args[0]) => {
+                self.log(Level::Warning, CROSS_PROTOCOL);
+                client.closing = true;
+                client.killed = true;
             }
             Err(error) if args[0].eq_ignore_ascii_case(b"EXEC") => {
                 // A transaction whose EXEC is refused is over, and says why.
@@ -153,28 +200,65 @@ impl Engine {
                 self.refuse(client, &error);
             }
         }
+        self.end_unit(client, start);
+        client.answers = match client.answers {
+            Answers::SkipNext => Answers::Skip,
+            Answers::Skip => Answers::On,
+            answers => answers,
+        };
+        self.serve_waiters();
+        true
+    }
+
+    /// Ends a unit: writes to the log what it did, and says what its reply, which begins at `start`, waits for.
+    pub(crate) fn end_unit(&mut self, client: &mut Client, start: usize) {
+        if client.answers != Answers::On {
+            self.silence(client, start);
+        }
         let appended = self.commit_unit(true);
         let gate = self.reply_gate(appended);
         client.gate_reply(gate);
+        self.enforce_output_limit(client);
+    }
+
+    /// Takes an answer back that its client does not want: CLIENT REPLY. Messages are no answers.
+    fn silence(&mut self, client: &mut Client, start: usize) {
+        let last = client.last_command.map(|it| it.command.handler);
+        let is_message = matches!(
+            last,
+            Some(Handler::Server(
+                ServerCommand::Subscribe
+                    | ServerCommand::Psubscribe
+                    | ServerCommand::Ssubscribe
+                    | ServerCommand::Unsubscribe
+                    | ServerCommand::Punsubscribe
+                    | ServerCommand::Sunsubscribe
+            ))
+        );
+        if !is_message {
+            client.reply.buf_mut().truncate(start);
+        }
     }
 
     /// Finds the command's row and makes the checks that come before it runs, in Redis's order. An error is bytes, since it
     /// may quote the request.
-    fn resolve(&self, client: &Client, args: Args<'_>) -> Result<&'static Command, Vec<u8>> {
-        let command = resolve(args)?.command;
-        self.check(client, command).map_err(String::into_bytes)?;
-        Ok(command)
+    fn resolve(&self, client: &mut Client, args: Args<'_>) -> Result<&'static Command, Vec<u8>> {
+        let resolved = resolve(args)?;
+        client.last_command = Some(resolved);
+        self.check(client, resolved).map_err(String::into_bytes)?;
+        Ok(resolved.command)
     }
 
     /// Whether this client may run this command now.
-    fn check(&self, client: &Client, command: &'static Command) -> Result<(), String> {
+    fn check(&self, client: &Client, resolved: Resolved) -> Result<(), String> {
+        let command = resolved.command;
         let flags = command.flags;
         if matches!(command.handler, Handler::Server(ServerCommand::Debug))
             && !self.allows_debug(client)
         {
             return Err("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.".into());
         }
-        if !client.authenticated && !flags.has(CommandFlags::NO_AUTH) {
+        if self.requires_login(client) && !flags.has(CommandFlags::NO_AUTH) {
             return Err("NOAUTH Authentication required.".into());
         }
         if client.in_multi && flags.has(CommandFlags::NO_MULTI) {
@@ -194,7 +278,23 @@ impl Engine {
         {
             return Err(error);
         }
+        if client.subscriber
+            && let Some(error) = Self::refuse_to_subscriber(client, &resolved.full_name())
+        {
+            return Err(error);
+        }
+        let touches_data =
+            writes || flags.has(CommandFlags::READONLY) || flags.has(CommandFlags::MAY_REPLICATE);
+        if client.monitor && touches_data {
+            // To Redis, who monitors is a kind of replica.
+            return Err("ERR Replica can't interact with the keyspace".into());
+        }
         Ok(())
+    }
+
+    /// Whether a client must give a password first.
+    pub(crate) fn requires_login(&self, client: &Client) -> bool {
+        !client.authenticated && !self.config.requirepass.is_empty()
     }
 
     fn allows_debug(&self, client: &Client) -> bool {
@@ -216,7 +316,8 @@ impl Engine {
         self.aof_error_reply()
     }
 
-    /// Runs a command and gathers what it did.
+    /// Runs a command, in a transaction or not, and gathers what it did. What is to happen before and behind each
+    /// command stands in [`Engine::before_command`] and [`Engine::after_command`].
     pub(crate) fn call(
         &mut self,
         client: &mut Client,
@@ -224,10 +325,8 @@ impl Engine {
         args: Args<'_>,
         vfs: &mut dyn Vfs,
     ) {
-        self.stats.commands += 1;
-        self.unit_of_any_keys =
-            !self.in_exec && command.flags.has(CommandFlags::TOUCHES_ARBITRARY_KEYS);
-        let reply_start = client.reply.bytes().len();
+        let start = client.reply.bytes().len();
+        self.before_command(client, command);
         let started_us = self.observed.start();
         match data_handler(command) {
             Some(handler) => {
@@ -238,11 +337,19 @@ impl Engine {
                     db: client.db,
                     now_us: self.now_us,
                     origin: Origin::Client,
-                    blocking: Blocking::No,
+                    blocking: if self.in_exec {
+                        Blocking::No
+                    } else {
+                        Blocking::Yes
+                    },
                     reply: &mut client.reply,
                     effects: &mut self.effects,
                 });
-                self.gather_effects(client, args);
+                let block = self.effects.block.take();
+                self.gather_effects(client, args, start);
+                if let Some(block) = block {
+                    self.park(client, command, args, block);
+                }
                 self.flushed_all |= self.effects.flushed_all;
                 if !self.in_exec && std::mem::take(&mut self.flushed_all) {
                     self.after_flushall(vfs);
@@ -255,11 +362,32 @@ impl Engine {
             }
         }
         let duration_us = self.observed.since(started_us);
-        self.observe(client, command, args, reply_start, duration_us);
+        self.observe(client, command, args, start, duration_us);
+        self.after_command(client, command, args);
+    }
+
+    /// What is done before each command, those inside a transaction included.
+    #[inline]
+    fn before_command(&mut self, client: &mut Client, command: &'static Command) {
+        self.stats.commands += 1;
+        self.unit_of_any_keys =
+            !self.in_exec && command.flags.has(CommandFlags::TOUCHES_ARBITRARY_KEYS);
+        client.reply.set_limit(self.longest_reply(client));
+        if self.effects.watching && matches!(command.name, "flushall" | "flushdb" | "swapdb") {
+            self.note_watched_keys();
+        }
+    }
+
+    /// What is done behind each command, those inside a transaction included.
+    #[inline]
+    fn after_command(&mut self, client: &mut Client, command: &'static Command, args: Args<'_>) {
+        client.reply.set_limit(usize::MAX);
+        self.feed_monitors(client, command, args);
     }
 
     /// Takes up what a data command did: counters, watched keys, the unit for the append-only file.
-    fn gather_effects(&mut self, client: &mut Client, args: Args<'_>) {
+    /// `start` is where its reply begins.
+    pub(crate) fn gather_effects(&mut self, client: &mut Client, args: Args<'_>, start: usize) {
         let effects = &mut self.effects;
         self.stats.hits += effects.hits;
         self.stats.misses += effects.misses;
@@ -286,12 +414,16 @@ impl Engine {
         }
         self.unit_changed |= effects.dirty > 0;
         if !effects.touched.is_empty() || !effects.touched_dbs.is_empty() {
+            self.gather_ready();
             self.break_watches(client);
+        } else if !effects.ready.is_empty() {
+            self.gather_ready();
         }
         self.free(garbage);
         for line in std::mem::take(&mut self.effects.log) {
             self.log(Level::Verbose, line);
         }
+        self.publish_effects(client, start);
     }
 
     /// Appends the gathered unit to the append-only file: bare if it is one command, else between MULTI and EXEC.

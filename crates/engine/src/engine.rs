@@ -1,16 +1,19 @@
 //! The engine: its state, and the methods that drive it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use lastsave_dict::Chunk;
 use lastsave_keyspace::{Effects, Keyspace, Object, Propagated};
 use lastsave_vfs::Vfs;
 
 use crate::ahead::Ahead;
+use crate::blocking::Waiters;
 use crate::client::Client;
 use crate::clients::Clients;
 use crate::observe::Observed;
+use crate::pause::Pause;
 use crate::persistence::{Aof, Saves, Snapshot};
+use crate::pubsub::PubSub;
 use crate::stats::Stats;
 use crate::{
     AofStatus, ClientId, Config, Event, ExitReason, JobId, JobOutcome, Level, LoadProgress,
@@ -45,6 +48,15 @@ pub struct Engine {
     pub(crate) host: Host,
     pub(crate) keyspace: Keyspace,
     pub(crate) clients: Clients,
+    pub(crate) pubsub: PubSub,
+    pub(crate) waiters: Waiters,
+    /// Who is shown every command.
+    pub(crate) monitors: Vec<ClientId>,
+    pub(crate) pause: Option<Pause>,
+    /// Clients whose next command the pause holds up, in the order they came.
+    pub(crate) paused_clients: Vec<ClientId>,
+    /// Bytes that all clients take together, while `maxmemory-clients` limits them.
+    pub(crate) clients_memory: usize,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: Stats,
     pub(crate) observed: Observed,
@@ -78,6 +90,8 @@ pub struct Engine {
     /// The appended offset behind a unit that went to the append-only file at once.
     pub(crate) appended: Option<u64>,
     pub(crate) in_exec: bool,
+    /// Watched keys that existed before a command that may empty or swap databases.
+    pub(crate) existed_before: BTreeSet<(usize, Vec<u8>)>,
     /// FLUSHALL has run, and what it means for the files is still to be done.
     pub(crate) flushed_all: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.
@@ -101,6 +115,12 @@ impl Engine {
         let mut engine = Self {
             keyspace: Keyspace::new(config.databases, seed),
             clients: Clients::default(),
+            pubsub: PubSub::default(),
+            waiters: Waiters::default(),
+            monitors: Vec::new(),
+            pause: None,
+            paused_clients: Vec::new(),
+            clients_memory: 0,
             outputs: VecDeque::new(),
             stats: Stats::default(),
             observed: Observed::default(),
@@ -122,6 +142,7 @@ impl Engine {
             unit_of_any_keys: false,
             appended: None,
             in_exec: false,
+            existed_before: BTreeSet::new(),
             flushed_all: false,
             active_expire: true,
             saves: Saves::default(),
@@ -214,13 +235,14 @@ impl Engine {
         self.stats.net_input_bytes += bytes.len() as u64;
         self.receive(&mut client, bytes, vfs);
         self.put_back(client);
+        self.resume_held(vfs);
     }
 
     /// A client is gone. Its unsent replies are dropped.
     pub fn handle_disconnect(&mut self, now_us: u64, client: ClientId) {
         self.now_us = now_us;
-        if let Some(client) = self.clients.take(client) {
-            self.forget_watches(&client);
+        if let Some(mut client) = self.clients.take(client) {
+            self.forget_client(&mut client);
             self.clients.remove(client.id);
         }
     }
@@ -237,6 +259,9 @@ impl Engine {
             self.resume_input(vfs);
         }
         if self.busy_until_us == 0 {
+            self.unpause_if_due();
+            self.time_out_waiters();
+            self.resume_held(vfs);
             self.walk_snapshot();
             if self.eviction.goes_on {
                 self.make_room(None);
@@ -311,6 +336,7 @@ impl Engine {
         self.observed.pause();
         if !self.exited {
             self.expire_quickly();
+            self.evict_clients();
             self.flush_aof(vfs, false);
         }
     }
@@ -331,7 +357,12 @@ impl Engine {
         {
             Some(self.now_us)
         } else {
-            Some(self.next_cron_us)
+            let pause_us = self.pause.map(|pause| pause.until_us);
+            [self.waiters.next_deadline_us(), pause_us]
+                .into_iter()
+                .flatten()
+                .chain([self.next_cron_us])
+                .min()
         }
     }
 
@@ -462,11 +493,16 @@ impl Engine {
         if client.is_waiting() {
             self.clients.note_waiting(id);
         }
-        let (announce, close) = (
+        let (announce, close, killed) = (
             client.must_announce(),
             client.closing && !client.is_waiting(),
+            client.killed,
         );
+        self.count_client_memory(&mut client);
         self.clients.put_back(client);
+        if killed {
+            return self.kill_client(id);
+        }
         if announce {
             self.outputs.push_back(Output::Reply(id));
         }

@@ -132,7 +132,6 @@ impl Engine {
         class: EventClass,
         event: &'static str,
     ) {
-        let _ = (class, event);
         if self.aof.is_some() {
             let name: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
             let args = [name, key].into_iter().collect();
@@ -141,6 +140,7 @@ impl Engine {
             self.commit_unit(false);
         }
         self.break_watches_of(db, key);
+        self.publish_event(class, event, db, key);
     }
 
     /// How long eviction may hold up a command, in microseconds: `maxmemory-eviction-tenacity`. `None`: as long as it takes.

@@ -42,6 +42,8 @@ impl Engine {
                 // The client that asks is being served.
                 connected: self.clients.len() as u64,
                 max: self.config.maxclients,
+                blocked: (self.waiters.counts().0 + self.paused_clients.len()) as u64,
+                in_timeout_table: self.waiters.counts().1 as u64,
                 ..ClientsFacts::default()
             },
             memory: self.memory_facts(),
@@ -203,6 +205,8 @@ impl Engine {
             keyspace_misses: self.stats.misses,
             snapshots: self.stats.snapshots,
             error_replies: self.stats.error_replies,
+            pubsub_channels: self.pubsub.channel_count() as u64,
+            pubsub_patterns: self.pubsub.pattern_count() as u64,
             ..StatsFacts::default()
         }
     }

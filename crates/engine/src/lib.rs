@@ -26,6 +26,7 @@
 //! has passed it. So an acknowledged write survives a process kill under every policy, and a power loss under `always`.
 
 mod ahead;
+mod blocking;
 mod client;
 mod clients;
 pub mod command_info;
@@ -40,10 +41,15 @@ mod facts;
 pub mod info;
 mod job;
 mod lazyfree;
+mod limits;
 mod log;
+mod monitor;
+mod notify;
 mod observe;
 mod output;
+mod pause;
 mod persistence;
+mod pubsub;
 mod server;
 mod shutdown;
 mod stats;

@@ -20,6 +20,10 @@ pub(crate) struct Stats {
     /// How long the last snapshot held up the server at its start.
     pub(crate) latest_fork_us: u64,
     pub(crate) error_replies: u64,
+    /// Clients given up because of their unsent replies, and because of their unfinished requests.
+    pub(crate) output_limit_disconnections: u64,
+    pub(crate) query_limit_disconnections: u64,
+    pub(crate) evicted_clients: u64,
     pub(crate) snapshots: u64,
     pub(crate) peak_memory: u64,
     /// Commands per second, over the last second or so.

@@ -393,7 +393,9 @@ impl Call<'_> {
         &mut self,
         key: &[u8],
     ) -> Result<Option<(Edit<'_, T>, &mut Reply)>, Answered> {
-        self.remove_if_due(self.db, key);
+        if self.remove_if_due(self.db, key) {
+            return Ok(None);
+        }
         let Some(entry) = self.keyspace.entry_in_use(self.db, key, self.now_us) else {
             return Ok(None);
         };
@@ -503,7 +505,9 @@ impl Call<'_> {
 
     /// The live entry of `key` in database `db`, to be changed. Counts no hit and no miss; marks the entry as used now.
     pub(crate) fn entry_mut(&mut self, db: usize, key: &[u8]) -> Option<EntryMut<'_, Object>> {
-        self.remove_if_due(db, key);
+        if self.remove_if_due(db, key) {
+            return None;
+        }
         self.keyspace.entry_in_use(db, key, self.now_us)
     }
 
@@ -512,7 +516,7 @@ impl Call<'_> {
         !self.remove_if_due(db, key) && self.keyspace.databases[db].keys.get(key).is_some()
     }
 
-    /// Removes `key` of database `db` if its time has come. Returns whether it did.
+    /// Removes `key` of database `db` if its time has come. Returns whether it had: during a pause it stays, unseen.
     pub(crate) fn remove_if_due(&mut self, db: usize, key: &[u8]) -> bool {
         let keys = &self.keyspace.databases[db].keys;
         if self.origin == Origin::Replay || keys.expiring_len() == 0 {
@@ -527,6 +531,9 @@ impl Call<'_> {
     }
 
     fn remove_expired(&mut self, db: usize, key: &[u8]) {
+        if self.keyspace.settings.keep_expired {
+            return;
+        }
         let lazily = self.keyspace.settings.lazy_expire;
         self.remove_and_free(db, key, lazily);
         self.effects.expired += 1;

@@ -16,6 +16,8 @@ pub struct Settings {
     pub lazy_expire: bool,
     /// `lazyfree-lazy-user-del`: GETDEL is written as UNLINK instead of DEL.
     pub lazy_user_del: bool,
+    /// Whether expired keys stay where they are, though nobody sees them any more: `CLIENT PAUSE`.
+    pub keep_expired: bool,
     /// Whether the cycle removes expired keys: `DEBUG SET-ACTIVE-EXPIRE`. Those that a command meets are
     /// removed anyway.
     pub active_expire: bool,
@@ -66,6 +68,7 @@ impl Default for Settings {
             max_string_len: 512 << 20,
             lazy_expire: false,
             lazy_user_del: false,
+            keep_expired: false,
             active_expire: true,
             list_max_listpack_size: -2,
             list_compress_depth: 0,

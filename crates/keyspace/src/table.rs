@@ -12,6 +12,7 @@ mod key_specs;
 mod keys;
 mod lists;
 mod observe;
+mod pubsub;
 mod server;
 mod sets;
 mod sorted_sets;
@@ -52,8 +53,13 @@ pub enum ServerCommand {
     Latency,
     LolWut,
     Memory,
+    Monitor,
     Multi,
     Ping,
+    Psubscribe,
+    Publish,
+    Pubsub,
+    Punsubscribe,
     Quit,
     Reset,
     Restore,
@@ -62,6 +68,11 @@ pub enum ServerCommand {
     Select,
     Shutdown,
     SlowLog,
+    Spublish,
+    Ssubscribe,
+    Subscribe,
+    Sunsubscribe,
+    Unsubscribe,
     Unwatch,
     Watch,
 }
@@ -361,6 +372,7 @@ const GROUPS: &[&[Command]] = &[
     keys::ROWS,
     lists::ROWS,
     observe::ROWS,
+    pubsub::ROWS,
     server::ROWS,
     sets::ROWS,
     sorted_sets::ROWS,

@@ -15,6 +15,17 @@ pub enum Protocol {
 pub struct Reply {
     buf: Vec<u8>,
     protocol: Protocol,
+    limit: Limit,
+}
+
+/// A buffer of so many bytes takes no more strings.
+#[derive(Clone, Copy, Debug)]
+struct Limit(usize);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(usize::MAX)
+    }
 }
 
 /// The place of an array header whose length is not known yet; see [`Reply::deferred_array`].
@@ -28,6 +39,7 @@ impl Reply {
         Self {
             buf: Vec::new(),
             protocol,
+            limit: Limit::default(),
         }
     }
 
@@ -39,6 +51,18 @@ impl Reply {
     /// Changes the protocol for the values to come.
     pub fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
+    }
+
+    /// Has strings left out once the buffer holds so many bytes, whatever they make of the reply: it is never sent.
+    #[inline]
+    pub fn set_limit(&mut self, len: usize) {
+        self.limit = Limit(len);
+    }
+
+    /// Whether the limit is reached: nothing that is written now will be seen by anybody.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.buf.len() > self.limit.0
     }
 
     /// The encoded bytes.
@@ -86,6 +110,9 @@ impl Reply {
     /// `$len bytes`
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
+        if self.is_full() {
+            return;
+        }
         // Room for the header's longest form as well, so that one growth at most is needed.
         self.buf.reserve(bytes.len() + 25);
         self.header(b'$', bytes.len());

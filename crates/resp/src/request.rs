@@ -14,6 +14,8 @@ pub struct Limits {
     pub max_words: usize,
     /// The longest inline request, and the longest `*` or `$` line, in bytes: 64 KiB in Redis.
     pub max_inline_len: usize,
+    /// Whether the client has not given its password yet, which errors then say.
+    pub unauthenticated: bool,
 }
 
 impl Default for Limits {
@@ -22,6 +24,7 @@ impl Default for Limits {
             max_bulk_len: 512 << 20,
             max_words: i32::MAX as usize,
             max_inline_len: 64 << 10,
+            unauthenticated: false,
         }
     }
 }
@@ -42,6 +45,11 @@ pub enum ProtocolError {
     /// A `$` line whose number is malformed, negative, or above [`Limits::max_bulk_len`]; or a word that would
     /// make the whole request reach 4 GiB.
     InvalidBulkLength,
+    /// As [`ProtocolError::InvalidMultibulkLength`] and [`ProtocolError::InvalidBulkLength`], for what only a client
+    /// that has given its password may send.
+    UnauthenticatedMultibulkLength,
+    /// See [`ProtocolError::UnauthenticatedMultibulkLength`].
+    UnauthenticatedBulkLength,
     /// An inline request with an open quote, or text right behind a closing one.
     UnbalancedQuotes,
 }
@@ -55,6 +63,8 @@ impl std::fmt::Display for ProtocolError {
             Self::TooBigBulkCount => f.write_str("too big bulk count string"),
             Self::ExpectedDollar(byte) => write!(f, "expected '$', got '{}'", *byte as char),
             Self::InvalidBulkLength => f.write_str("invalid bulk length"),
+            Self::UnauthenticatedMultibulkLength => f.write_str("unauthenticated multibulk length"),
+            Self::UnauthenticatedBulkLength => f.write_str("unauthenticated bulk length"),
             Self::UnbalancedQuotes => f.write_str("unbalanced quotes in request"),
         }
     }
@@ -151,7 +161,12 @@ impl RequestParser {
             };
             let count = header.number.ok_or(ProtocolError::InvalidMultibulkLength)?;
             if count > self.limits.max_words as i64 {
-                return Err(ProtocolError::InvalidMultibulkLength);
+                let plausible = self.limits.unauthenticated && count <= i64::from(i32::MAX);
+                return Err(if plausible {
+                    ProtocolError::UnauthenticatedMultibulkLength
+                } else {
+                    ProtocolError::InvalidMultibulkLength
+                });
             }
             if count <= 0 {
                 self.state = State::default();
@@ -178,9 +193,15 @@ impl RequestParser {
                     let len = header
                         .number
                         .and_then(|number| usize::try_from(number).ok())
-                        .filter(|len| *len <= self.limits.max_bulk_len)
                         .filter(|len| (header.end + 2).saturating_add(*len) <= u32::MAX as usize)
                         .ok_or(ProtocolError::InvalidBulkLength)?;
+                    if len > self.limits.max_bulk_len {
+                        return Err(if self.limits.unauthenticated {
+                            ProtocolError::UnauthenticatedBulkLength
+                        } else {
+                            ProtocolError::InvalidBulkLength
+                        });
+                    }
                     state.position = header.end;
                     state.scanned = 0;
                     state.bulk_len = Some(len);

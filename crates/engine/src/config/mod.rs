@@ -27,6 +27,17 @@ pub struct SavePoint {
     pub changes: u64,
 }
 
+/// How much may wait to be sent to a client: `client-output-buffer-limit`. 0 means no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// Bytes at which it is disconnected at once.
+    pub hard_bytes: u64,
+    /// Bytes at which it is after some time.
+    pub soft_bytes: u64,
+    /// That time in seconds.
+    pub soft_s: u64,
+}
+
 /// The values in force. Field names are the parameters' names, units added where a name has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
@@ -76,6 +87,11 @@ pub struct Config {
     /// Limits of encodings, as the keyspace obeys them. What follows from other fields is filled in on the way there.
     pub limits: lastsave_keyspace::Settings,
     pub client_query_buffer_limit: u64,
+    /// Of normal clients, replicas, and subscribers.
+    pub client_output_buffer_limits: [OutputLimit; 3],
+    /// Bytes, or negative: a percentage of `maxmemory`.
+    pub maxmemory_clients: i64,
+    pub notify_keyspace_events: String,
     pub requirepass: String,
     pub enable_debug_command: String,
     pub enable_protected_configs: String,
@@ -148,6 +164,21 @@ impl Default for Config {
             proto_max_bulk_len: 512 << 20,
             limits: lastsave_keyspace::Settings::default(),
             client_query_buffer_limit: 1 << 30,
+            client_output_buffer_limits: [
+                OutputLimit::default(),
+                OutputLimit {
+                    hard_bytes: 256 << 20,
+                    soft_bytes: 64 << 20,
+                    soft_s: 60,
+                },
+                OutputLimit {
+                    hard_bytes: 32 << 20,
+                    soft_bytes: 8 << 20,
+                    soft_s: 60,
+                },
+            ],
+            maxmemory_clients: 0,
+            notify_keyspace_events: String::new(),
             requirepass: String::new(),
             enable_debug_command: "no".into(),
             enable_protected_configs: "no".into(),

@@ -6,7 +6,7 @@
 use super::checks::{appenddirname, appendfilename, dbfilename, hostname, proc_title_template};
 use super::kind::{Empty, Form, Kind};
 use super::table::{Flags, Parameter, Place};
-use super::{FsyncPolicy, SavePoint};
+use super::{FsyncPolicy, OutputLimit, SavePoint};
 use crate::Level;
 
 macro_rules! parameters {
@@ -181,6 +181,56 @@ const HZ: Place = Place::Field {
     // A hint rather than an order: Redis keeps it between 1 and 500 without complaint.
     set: |config, text| config.hz = text.parse().map_or(500, |hz: u32| hz.clamp(1, 500)),
 };
+const OUTPUT_BUFFER_LIMITS: Place = Place::Field {
+    get: |config| {
+        let classes = ["normal", "slave", "pubsub"].into_iter();
+        let limits = classes.zip(&config.client_output_buffer_limits);
+        let limits: Vec<_> = limits
+            .map(|(class, limit)| {
+                let (hard, soft) = (limit.hard_bytes, limit.soft_bytes);
+                format!("{class} {hard} {soft} {}", limit.soft_s)
+            })
+            .collect();
+        limits.join(" ")
+    },
+    set: |config, text| {
+        let numbers: Vec<u64> = text.split(' ').filter_map(|n| n.parse().ok()).collect();
+        let limits = config.client_output_buffer_limits.iter_mut();
+        for (limit, numbers) in limits.zip(numbers.chunks_exact(3)) {
+            *limit = OutputLimit {
+                hard_bytes: numbers[0],
+                soft_bytes: numbers[1],
+                soft_s: numbers[2],
+            };
+        }
+    },
+};
+const MAXMEMORY_CLIENTS: Place = Place::Field {
+    get: |config| match config.maxmemory_clients {
+        percent @ ..0 => format!("{}%", -percent),
+        bytes => bytes.to_string(),
+    },
+    set: |config, text| {
+        let number =
+            |text: &str| -> i64 { text.parse().expect("the limits of the kind fit the field") };
+        config.maxmemory_clients = match text.strip_suffix('%') {
+            Some(percent) => -number(percent),
+            None => number(text),
+        };
+    },
+};
+const NOTIFY_KEYSPACE_EVENTS: Place = Place::Field {
+    get: |config| {
+        let letters = &config.notify_keyspace_events;
+        // Beside `A`, which does not include it, Redis does not show `n`.
+        if letters.starts_with('A') {
+            letters.replace('n', "")
+        } else {
+            letters.clone()
+        }
+    },
+    set: |config, text| config.notify_keyspace_events = text.to_owned(),
+};
 const SAVE: Place = Place::Field {
     get: |config| {
         let points = config.save.iter();
@@ -239,10 +289,9 @@ parameters! {
         "The longest string that a request may contain, in bytes.";
     "client-query-buffer-limit" => memory(1 << 20, LONG), number!(client_query_buffer_limit), NONE,
         "The longest unfinished request of a client, in bytes.";
-    "client-output-buffer-limit" => Kind::OutputBufferLimits,
-        stored("normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"), NONE,
+    "client-output-buffer-limit" => Kind::OutputBufferLimits, OUTPUT_BUFFER_LIMITS, NONE,
         "For each class of clients: the replies in bytes at which it is disconnected at once, those at which it is after some time, and that time in seconds.";
-    "maxmemory-clients" => Kind::Integer(-100, LONG, Form::MemoryOrPercent), stored("0"), NONE,
+    "maxmemory-clients" => Kind::Integer(-100, LONG, Form::MemoryOrPercent), MAXMEMORY_CLIENTS, NONE,
         "The memory of all clients together, in bytes or as a percentage of maxmemory, above which some are disconnected; 0 means no limit.";
     "io-threads" => whole(1, 128), stored("1"), IMMUTABLE,
         "Threads that write to sockets.";
@@ -462,7 +511,7 @@ parameters! {
         "Whether the time of every command is tracked.";
     "latency-tracking-info-percentiles" => Kind::Percentiles, text!(latency_tracking_info_percentiles), NONE,
         "The percentiles that INFO latencystats shows.";
-    "notify-keyspace-events" => Kind::NotifyKeyspaceEvents, stored(""), NONE,
+    "notify-keyspace-events" => Kind::NotifyKeyspaceEvents, NOTIFY_KEYSPACE_EVENTS, NONE,
         "Which events of keys are published, one letter per class.";
     "tracking-table-max-keys" => whole(0, LONG), stored("1000000"), NONE,
         "How many keys are remembered for client side caching; 0 means no limit.";

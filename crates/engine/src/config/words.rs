@@ -113,8 +113,9 @@ pub(super) fn notify_keyspace_events(word: &str) -> Result<String, String> {
     if given(&'A') || ALL.chars().all(|letter| given(&letter)) {
         text.push('A');
     } else {
-        text.extend(ALL.chars().chain(['n']).filter(given));
+        text.extend(ALL.chars().filter(given));
     }
+    text.extend(['n'].into_iter().filter(given));
     text.extend(['K', 'E', 'm'].into_iter().filter(given));
     Ok(text)
 }

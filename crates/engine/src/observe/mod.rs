@@ -129,6 +129,35 @@ impl Engine {
             "command"
         };
         self.observe_event(event, duration_us);
+        if client.held.is_none() {
+            self.note_if_slow(client, command, args, duration_us);
+        }
+    }
+
+    /// Enters the answer to a command that had to wait in the books: `duration_us` is what serving it took.
+    pub(crate) fn observe_answer(
+        &mut self,
+        client: &Client,
+        command: &'static Command,
+        args: Args<'_>,
+        reply_start: usize,
+        duration_us: u64,
+    ) {
+        let failed = self.observe_reply(client, reply_start);
+        let stats = self.observed.commands.of(command);
+        stats.duration_us += duration_us;
+        stats.failed += u64::from(failed);
+        self.note_if_slow(client, command, args, duration_us);
+        self.observe_event("command-unblocking", duration_us);
+    }
+
+    fn note_if_slow(
+        &mut self,
+        client: &Client,
+        command: &'static Command,
+        args: Args<'_>,
+        duration_us: u64,
+    ) {
         let slower_than_us = self.config.slowlog_log_slower_than_us;
         if let Ok(slower_than_us) = u64::try_from(slower_than_us)
             && duration_us >= slower_than_us

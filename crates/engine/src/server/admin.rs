@@ -189,8 +189,10 @@ impl Engine {
             active_expire: settings.active_expire,
             list_packed_threshold: settings.list_packed_threshold,
             skip_payload_checksum: settings.skip_payload_checksum,
+            keep_expired: settings.keep_expired,
             ..self.config.limits.clone()
         };
+        self.effects.notifying = crate::notify::classes_of(&self.config.notify_keyspace_events);
     }
 
     /// Carries out a change of the configuration at run time; `Err` names the parameter that could not be.
@@ -225,6 +227,9 @@ impl Engine {
         }
         if self.config.appendfsync != old.appendfsync {
             self.release_replies();
+        }
+        if self.config.maxmemory_clients != old.maxmemory_clients {
+            self.count_all_clients();
         }
         Ok(())
     }

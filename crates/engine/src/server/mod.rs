@@ -1,6 +1,7 @@
 //! The commands about the server, its clients and its files: the rows of the table marked [`Handler::Server`].
 
 mod admin;
+mod clients;
 mod connection;
 mod debug;
 mod debug_contents;
@@ -17,6 +18,7 @@ use lastsave_vfs::Vfs;
 
 use crate::client::Client;
 use crate::engine::Engine;
+use crate::pubsub::Topic;
 
 /// What a command that takes no such word answers.
 const SYNTAX_ERROR: &str = "ERR syntax error";
@@ -49,8 +51,13 @@ impl Engine {
             ServerCommand::LolWut => lolwut::lolwut(client, args, self.keyspace.next_random()),
             ServerCommand::Memory => self.memory(client, command, args),
             ServerCommand::LastSave => client.reply.integer(self.saves.last_save_s as i64),
+            ServerCommand::Monitor => self.monitor_command(client),
             ServerCommand::Multi => self.multi(client),
             ServerCommand::Ping => self.ping(client, args),
+            ServerCommand::Psubscribe => self.subscribe(client, Topic::Pattern, args),
+            ServerCommand::Publish => self.publish_command(client, args, false),
+            ServerCommand::Pubsub => self.pubsub_command(client, command, args),
+            ServerCommand::Punsubscribe => self.unsubscribe(client, Topic::Pattern, args),
             ServerCommand::Quit => {
                 client.reply.ok();
                 client.closing = true;
@@ -61,6 +68,11 @@ impl Engine {
             ServerCommand::Select => self.select(client, args),
             ServerCommand::Shutdown => self.shutdown(client, args, vfs),
             ServerCommand::SlowLog => self.slowlog(client, command, args),
+            ServerCommand::Spublish => self.publish_command(client, args, true),
+            ServerCommand::Ssubscribe => self.subscribe(client, Topic::Shard, args),
+            ServerCommand::Subscribe => self.subscribe(client, Topic::Channel, args),
+            ServerCommand::Sunsubscribe => self.unsubscribe(client, Topic::Shard, args),
+            ServerCommand::Unsubscribe => self.unsubscribe(client, Topic::Channel, args),
             ServerCommand::Unwatch => {
                 self.unwatch(client);
                 client.reply.ok();
@@ -87,7 +99,17 @@ pub(crate) fn data_handler(command: &Command) -> Option<fn(&mut Call<'_>)> {
 }
 
 /// Answers with the HELP of a container of the table.
-fn help_for(container: &str, client: &mut Client) {
+pub(crate) fn help_for(container: &str, client: &mut Client) {
     let row = lookup(container.as_bytes()).expect("the container is in the table");
     crate::command_info::help(row, &mut client.reply);
+}
+
+/// The answer to a subcommand that takes no such number of words.
+pub(crate) fn subcommand_syntax_error(args: Args<'_>) -> String {
+    const QUOTED_LEN: usize = 128;
+    let name = String::from_utf8_lossy(&args[1][..args[1].len().min(QUOTED_LEN)]).into_owned();
+    let container = String::from_utf8_lossy(&args[0]).to_ascii_uppercase();
+    format!(
+        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try {container} HELP."
+    )
 }

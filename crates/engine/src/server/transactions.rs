@@ -3,8 +3,46 @@
 use lastsave_resp::Args;
 use lastsave_vfs::Vfs;
 
+use crate::ClientId;
 use crate::client::{Client, Watched};
 use crate::engine::Engine;
+
+/// Whether a key is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    Missing,
+    /// It is, and its time has come.
+    Expired,
+    Live,
+}
+
+impl Client {
+    /// A key was changed or removed by itself. The removal of one that had expired before it was watched is no change.
+    fn watched_key_touched(&mut self, db: usize, key: &[u8], exists: bool) {
+        for watched in &mut self.watched {
+            if watched.db == db && watched.key == key {
+                let was_expired = std::mem::take(&mut watched.was_expired);
+                self.watch_broken |= exists || !was_expired;
+            }
+        }
+    }
+
+    /// A key's database was emptied or swapped: what counts is whether it is another key now than `before`.
+    fn watched_key_swept(&mut self, db: usize, key: &[u8], before: bool, after: Presence) {
+        for watched in &mut self.watched {
+            if watched.db != db || watched.key != key {
+                continue;
+            }
+            match (before, after) {
+                (false, Presence::Missing) => {}
+                (_, Presence::Missing) if watched.was_expired => watched.was_expired = false,
+                (_, Presence::Expired) if watched.was_expired => {}
+                (false, Presence::Expired) => watched.was_expired = true,
+                _ => self.watch_broken = true,
+            }
+        }
+    }
+}
 
 impl Engine {
     pub(super) fn multi(&mut self, client: &mut Client) {
@@ -73,6 +111,11 @@ impl Engine {
             self.reply_error(client, "ERR WATCH inside MULTI is not allowed");
             return;
         }
+        if client.watch_broken {
+            // Nothing more can come of it.
+            client.reply.ok();
+            return;
+        }
         let now_ms = self.now_ms();
         for key in args.skip(1).iter() {
             let db = client.db;
@@ -121,26 +164,27 @@ impl Engine {
 
     /// The last command, called by `current`, touched keys: transactions that watch them will not run.
     pub(crate) fn break_watches(&mut self, current: &mut Client) {
-        let touched = std::mem::take(&mut self.effects.touched);
-        let touched_dbs = std::mem::take(&mut self.effects.touched_dbs);
-        for (db, key) in &touched {
-            current.watch_broken |= current
-                .watched
-                .iter()
-                .any(|watched| watched.db == *db && watched.key == *key);
-            self.break_watches_of(*db, key);
+        for (db, key) in std::mem::take(&mut self.effects.touched) {
+            let exists = self.keyspace.databases[db].keys.get(&key).is_some();
+            current.watched_key_touched(db, &key, exists);
+            self.break_watches_of(db, &key);
         }
-        for db in &touched_dbs {
-            current.watch_broken |= current.watched.iter().any(|watched| watched.db == *db);
-            let keys: Vec<Vec<u8>> = self
-                .clients
-                .watchers
-                .keys()
-                .filter(|(watched_db, _)| watched_db == db)
-                .map(|(_, key)| key.clone())
+        let existed = std::mem::take(&mut self.existed_before);
+        for db in std::mem::take(&mut self.effects.touched_dbs) {
+            let watched = self.clients.watchers.range((db, Vec::new())..);
+            let watched: Vec<(Vec<u8>, Vec<ClientId>)> = watched
+                .take_while(|((of, _), _)| *of == db)
+                .map(|((_, key), ids)| (key.clone(), ids.clone()))
                 .collect();
-            for key in keys {
-                self.break_watches_of(*db, &key);
+            for (key, ids) in watched {
+                let before = existed.contains(&(db, key.clone()));
+                let after = self.presence(db, &key);
+                current.watched_key_swept(db, &key, before, after);
+                for id in ids {
+                    if let Some(client) = self.clients.get_mut(id) {
+                        client.watched_key_swept(db, &key, before, after);
+                    }
+                }
             }
         }
     }
@@ -153,10 +197,34 @@ impl Engine {
         let Some(ids) = self.clients.watchers.get(&(db, key.to_vec())) else {
             return;
         };
+        let exists = self.keyspace.databases[db].keys.get(key).is_some();
         for id in ids.clone() {
             if let Some(client) = self.clients.get_mut(id) {
-                client.watch_broken = true;
+                client.watched_key_touched(db, key, exists);
             }
+        }
+    }
+
+    /// Notes which watched keys exist, ahead of a command that may empty or swap whole databases.
+    pub(crate) fn note_watched_keys(&mut self) {
+        let exists =
+            |(db, key): &&(usize, Vec<u8>)| self.keyspace.databases[*db].keys.get(key).is_some();
+        self.existed_before = self
+            .clients
+            .watchers
+            .keys()
+            .filter(exists)
+            .cloned()
+            .collect();
+    }
+
+    fn presence(&self, db: usize, key: &[u8]) -> Presence {
+        if self.keyspace.databases[db].keys.get(key).is_none() {
+            Presence::Missing
+        } else if self.is_expired(db, key, self.now_ms()) {
+            Presence::Expired
+        } else {
+            Presence::Live
         }
     }
 

@@ -114,6 +114,30 @@ pub(super) const ROWS: &[Command] = &[
                 ..ROW
             },
             Command {
+                name: "pause",
+                arity: -3,
+                flags: F::ADMIN.with(F::NOSCRIPT).with(F::LOADING).with(F::STALE),
+                categories: "connection",
+                group: Group::Connection,
+                since: "2.9.50",
+                summary: "Holds up the commands of all connections for a while, or those that write.",
+                arguments: "timeout [WRITE | ALL]",
+                handler: Handler::Server(ServerCommand::Client),
+                ..ROW
+            },
+            Command {
+                name: "reply",
+                arity: 3,
+                flags: F::NOSCRIPT.with(F::LOADING).with(F::STALE),
+                categories: "connection",
+                group: Group::Connection,
+                since: "3.2.0",
+                summary: "Says whether this connection is answered.",
+                arguments: "<ON | OFF | SKIP>",
+                handler: Handler::Server(ServerCommand::Client),
+                ..ROW
+            },
+            Command {
                 name: "setname",
                 arity: 3,
                 flags: F::NOSCRIPT.with(F::LOADING).with(F::STALE),
@@ -122,6 +146,31 @@ pub(super) const ROWS: &[Command] = &[
                 since: "2.6.9",
                 summary: "Names this connection.",
                 arguments: "connection-name",
+                handler: Handler::Server(ServerCommand::Client),
+                ..ROW
+            },
+            Command {
+                name: "unblock",
+                arity: -3,
+                flags: F::ADMIN.with(F::NOSCRIPT).with(F::LOADING).with(F::STALE),
+                categories: "connection",
+                group: Group::Connection,
+                since: "5.0.0",
+                complexity: "O(log n) in the number of connections",
+                summary: "Ends the waiting of a blocked connection.",
+                arguments: "client-id [TIMEOUT | ERROR]",
+                handler: Handler::Server(ServerCommand::Client),
+                ..ROW
+            },
+            Command {
+                name: "unpause",
+                arity: 2,
+                flags: F::ADMIN.with(F::NOSCRIPT).with(F::LOADING).with(F::STALE),
+                categories: "connection",
+                group: Group::Connection,
+                since: "6.2.0",
+                complexity: "O(n) in the number of connections held up",
+                summary: "Lets commands run that were held up.",
                 handler: Handler::Server(ServerCommand::Client),
                 ..ROW
             },

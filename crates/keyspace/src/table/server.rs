@@ -267,6 +267,15 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "monitor",
+        arity: 1,
+        flags: F::ADMIN.with(F::NOSCRIPT).with(F::LOADING).with(F::STALE),
+        group: Group::Server,
+        summary: "Has every command that the server executes sent to this connection.",
+        handler: Handler::Server(ServerCommand::Monitor),
+        ..ROW
+    },
+    Command {
         name: "save",
         arity: 1,
         flags: F::ADMIN
