@@ -12,6 +12,7 @@ mod evict;
 mod garbage;
 mod geo;
 mod object;
+mod partial_sort;
 mod store;
 mod table;
 mod tag;

@@ -5,6 +5,7 @@ use super::geo::print_distance;
 use crate::call::Answered;
 use crate::geo::{Area, Place, Shape};
 use crate::object::Collection;
+use crate::partial_sort::partial_sort;
 use crate::values::{SortedSet, SortedSetLimits};
 use crate::{Call, EventClass, number};
 
@@ -109,14 +110,23 @@ fn search(call: &mut Call<'_>, form: Form) -> Result<(), Answered> {
         Order::None if request.count > 0 && !request.any => Order::Ascending,
         order => order,
     };
+    let wanted = match request.count {
+        0 => found.len(),
+        count => count.min(found.len()),
+    };
+    let nearest_first = |one: &Found, other: &Found| one.distance.total_cmp(&other.distance);
     match order {
         Order::None => {}
-        Order::Ascending => found.sort_by(|one, other| one.distance.total_cmp(&other.distance)),
-        Order::Descending => found.sort_by(|one, other| other.distance.total_cmp(&one.distance)),
+        Order::Ascending if wanted == found.len() => found.sort_by(nearest_first),
+        Order::Descending if wanted == found.len() => {
+            found.sort_by(|one, other| nearest_first(other, one));
+        }
+        Order::Ascending => partial_sort(&mut found, wanted, nearest_first),
+        Order::Descending => {
+            partial_sort(&mut found, wanted, |one, other| nearest_first(other, one));
+        }
     }
-    if request.count > 0 {
-        found.truncate(request.count);
-    }
+    found.truncate(wanted);
     match request.store_at {
         Some(key) => {
             let event = match form {
