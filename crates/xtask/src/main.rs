@@ -61,6 +61,9 @@ enum Task {
         /// Leave out memory and files
         #[arg(long)]
         commands_only: bool,
+        /// Memory per key and element only
+        #[arg(long, conflicts_with = "commands_only")]
+        memory_only: bool,
         /// Measure this program instead of building lastsave-server
         #[arg(long, value_name = "PROGRAM")]
         server: Option<PathBuf>,
@@ -89,11 +92,13 @@ fn main() -> ExitCode {
             quick,
             full,
             commands_only,
+            memory_only,
             server,
         } => bench::run(&bench::Options {
             quick,
             full,
             commands_only,
+            memory_only,
             server,
         })
         .map(|()| true),

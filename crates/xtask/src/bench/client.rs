@@ -10,26 +10,67 @@ const BATCH: u64 = 500;
 /// Sets `keys` keys, named as redis-benchmark names them and padded to 19 bytes with `-r`'s 12 digits, to values of
 /// `value_len` bytes.
 pub(super) fn fill(port: u16, keys: u64, value_len: usize) -> Result<()> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     let value = "x".repeat(value_len);
-    let mut out = Vec::new();
+    send(port, keys, |number| {
+        vec!["SET".into(), format!("key:{number:012}"), value.clone()]
+    })
+}
+
+/// What [`fill_collection`] makes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Collection {
+    SortedSet,
+    Hash,
+    Set,
+    List,
+}
+
+/// Puts `len` elements under one key: members, fields or elements of 12 bytes, values of 8 bytes, and scores in an order that
+/// is not the members'.
+pub(super) fn fill_collection(port: u16, collection: Collection, len: u64) -> Result<()> {
+    send(port, len, |number| {
+        let element = format!("member{number:06}");
+        let words: [&str; 4] = match collection {
+            Collection::SortedSet => {
+                let score = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+                return vec!["ZADD".into(), "key".into(), score.to_string(), element];
+            }
+            Collection::Hash => ["HSET", "key", &element, "valueval"],
+            Collection::Set => ["SADD", "key", &element, ""],
+            Collection::List => ["RPUSH", "key", &element, ""],
+        };
+        let words = words.iter().filter(|word| !word.is_empty());
+        words.map(ToString::to_string).collect()
+    })
+}
+
+/// Sends `count` requests, some hundreds at a time, each of which is answered by one line.
+fn send(port: u16, count: u64, request: impl Fn(u64) -> Vec<String>) -> Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    let (mut out, mut replies) = (Vec::new(), [0; 4096]);
     let mut next = 0;
-    while next < keys {
-        let end = keys.min(next + BATCH);
+    while next < count {
+        let end = count.min(next + BATCH);
         out.clear();
         for number in next..end {
-            let key = format!("key:{number:012}");
-            out.extend_from_slice(
-                format!(
-                    "*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n${value_len}\r\n{value}\r\n",
-                    key.len()
-                )
-                .as_bytes(),
-            );
+            let words = request(number);
+            write!(out, "*{}\r\n", words.len())?;
+            for word in words {
+                write!(out, "${}\r\n{word}\r\n", word.len())?;
+            }
         }
         stream.write_all(&out)?;
-        let mut replies = vec![0; (end - next) as usize * b"+OK\r\n".len()];
-        stream.read_exact(&mut replies)?;
+        let mut missing = end - next;
+        while missing > 0 {
+            let len = stream.read(&mut replies)?;
+            let replies = &replies[..len];
+            if len == 0 || replies.contains(&b'-') {
+                let text = String::from_utf8_lossy(replies).into_owned();
+                return Err(std::io::Error::other(text));
+            }
+            let lines = replies.iter().filter(|byte| **byte == b'\n').count() as u64;
+            missing = missing.saturating_sub(lines);
+        }
         next = end;
     }
     Ok(())

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::tools;
 use crate::util::{self, Result, at, cargo, command, find_program};
+use client::Collection;
 use side::{Side, Usage};
 use table::{Table, Unit};
 
@@ -59,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) full: bool,
     /// Only commands over the network.
     pub(crate) commands_only: bool,
+    /// Only memory per key and element.
+    pub(crate) memory_only: bool,
     /// Another build of the server instead of one made now.
     pub(crate) server: Option<PathBuf>,
 }
@@ -83,16 +86,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         _ => USUAL,
     };
     let mut table = Table::default();
-    for appendonly in [false, true] {
-        commands(&programs, &scale, appendonly, &mut table)?;
+    if !options.memory_only {
+        for appendonly in [false, true] {
+            commands(&programs, &scale, appendonly, &mut table)?;
+        }
     }
     if !options.commands_only {
-        for value_len in [8, 32, 100, 500] {
-            memory(&programs, scale.memory_keys, value_len, &mut table)?;
-        }
-        if let Some(keys) = scale.file_keys {
-            files(&programs, keys, &mut table)?;
-        }
+        memory(&programs, scale.memory_keys, &mut table)?;
+    }
+    if let Some(keys) = scale.file_keys
+        && !options.commands_only
+        && !options.memory_only
+    {
+        files(&programs, keys, &mut table)?;
     }
     println!("\n{table}");
     Ok(())
@@ -251,22 +257,45 @@ fn benchmark(
     }
 }
 
-/// What a string key costs, key of 19 bytes.
-fn memory(programs: &Programs, keys: u64, value_len: usize, table: &mut Table) -> Result<()> {
-    println!("memory of {keys} keys with values of {value_len} bytes …");
+/// What keys cost, 19 bytes long, and what elements of one large value do.
+fn memory(programs: &Programs, count: u64, table: &mut Table) -> Result<()> {
+    for value_len in [8, 32, 100, 500] {
+        let what = format!("memory per key, value of {value_len} B");
+        memory_per_item(programs, &what, count, table, &|port| {
+            client::fill(port, count, value_len)
+        })?;
+    }
+    for (kind, element) in [
+        (Collection::SortedSet, "member of a sorted set, 12 B"),
+        (Collection::Hash, "field of a hash, 12 + 8 B"),
+        (Collection::Set, "member of a set, 12 B"),
+        (Collection::List, "element of a list, 12 B"),
+    ] {
+        let what = format!("memory per {element}");
+        memory_per_item(programs, &what, count, table, &|port| {
+            client::fill_collection(port, kind, count)
+        })?;
+    }
+    Ok(())
+}
+
+/// What one of `count` keys or elements costs that `fill` puts into the server at a port.
+fn memory_per_item(
+    programs: &Programs,
+    what: &str,
+    count: u64,
+    table: &mut Table,
+    fill: &dyn Fn(u16) -> std::io::Result<()>,
+) -> Result<()> {
+    println!("{what}, of {count} …");
     let sides = programs.start(&["--save", "", "--appendonly", "no"])?;
     let mut bytes = [0.0; 2];
     for (side, bytes) in sides.iter().zip(&mut bytes) {
         let before = side.rss_bytes();
-        client::fill(side.port(), keys, value_len).map_err(|error| format!("filling: {error}"))?;
-        *bytes = side.rss_bytes().saturating_sub(before) as f64 / keys as f64;
+        fill(side.port()).map_err(|error| format!("filling: {error}"))?;
+        *bytes = side.rss_bytes().saturating_sub(before) as f64 / count as f64;
     }
-    table.row(
-        &format!("memory per key, value of {value_len} B"),
-        Unit::Bytes,
-        bytes[0],
-        bytes[1],
-    );
+    table.row(what, Unit::Bytes, bytes[0], bytes[1]);
     Ok(())
 }
 
