@@ -11,6 +11,8 @@ use lastsave_resp::{ArgsBuf, Protocol, Reply, split_words};
 
 use crate::{Blocking, Call, Effects, Event, Handler, Keyspace, Origin, Propagated, resolve};
 
+mod collections;
+
 const SCRIPTS: &[(&str, &str)] = &[
     ("bitmaps", include_str!("../../testscripts/bitmaps.txt")),
     ("counters", include_str!("../../testscripts/counters.txt")),
