@@ -50,6 +50,7 @@ mod output;
 mod pause;
 mod persistence;
 mod pubsub;
+mod rename;
 mod server;
 mod shutdown;
 mod stats;

@@ -1,5 +1,6 @@
 //! `redis.conf` and the command line.
 
+use lastsave_keyspace::lookup;
 use lastsave_resp::split_words;
 
 use super::sha256::sha256_hex;
@@ -151,9 +152,7 @@ impl Reader<'_> {
         match (name, values) {
             (_, [_]) if OBSOLETE.contains(&name) => Ok(()),
             (b"include", [path]) => self.include(path),
-            (b"rename-command", [_, _]) => {
-                Err("Lastsave does not support 'rename-command' yet".into())
-            }
+            (b"rename-command", [old, new]) => self.rename_command(old, new),
             (b"user", [_, ..]) => self.user(values),
             (b"loadmodule", [_, ..]) => Err("Lastsave does not support modules".into()),
             (b"sentinel", []) => Ok(()),
@@ -164,6 +163,27 @@ impl Reader<'_> {
             }),
             _ => Err("Bad directive or wrong number of arguments".into()),
         }
+    }
+
+    /// Calls a command by another name, or by none if `new` is empty.
+    fn rename_command(&mut self, old: &[u8], new: &[u8]) -> Result<(), Refusal> {
+        let names = &mut self.config.renamed_commands;
+        let [old, new] = [old, new].map(|name| String::from_utf8_lossy(name).to_ascii_lowercase());
+        let known = |name: &str| match names.get(name) {
+            Some(row) => row.clone(),
+            None => lookup(name.as_bytes()).map(|row| row.name.to_owned()),
+        };
+        let Some(row) = known(&old) else {
+            return Err("No such command in rename-command".into());
+        };
+        if !new.is_empty() && known(&new).is_some() && new != old {
+            return Err("Target command name already exists".into());
+        }
+        names.insert(old, None);
+        if !new.is_empty() {
+            names.insert(new, Some(row));
+        }
+        Ok(())
     }
 
     fn include(&mut self, path: &[u8]) -> Result<(), Refusal> {

@@ -119,6 +119,8 @@ pub struct Config {
     pub aof_disable_auto_gc: bool,
     /// Lastsave's own: brings Redis's original behaviour back where we differ on purpose.
     pub redis_faithful: bool,
+    /// `rename-command`: names that lead to another command than the table says, or to none. Not a parameter.
+    pub renamed_commands: BTreeMap<String, Option<String>>,
     /// Parameters that are kept and shown without effect yet, by name, if not at their default.
     pub others: BTreeMap<&'static str, String>,
 }
@@ -216,6 +218,7 @@ impl Default for Config {
             aof_rewrite_incremental_fsync: true,
             aof_disable_auto_gc: false,
             redis_faithful: false,
+            renamed_commands: BTreeMap::new(),
             others: BTreeMap::new(),
         }
     }
