@@ -291,6 +291,7 @@ impl Engine {
             (None, TimedOut::Null) => client.reply.null(),
             (None, TimedOut::NullArray) => client.reply.null_array(),
         }
+        self.observe_answer(client, parked.command, parked.request.as_args(), start, 0);
         self.end_unit(client, start);
         true
     }

@@ -108,6 +108,8 @@ pub(crate) struct Client {
     pub(crate) over_soft_limit_since_s: Option<u64>,
     /// What it counted for in the sum of all clients' memory: see [`crate::limits`].
     pub(crate) counted_memory: usize,
+    /// What it counted for in the memory that `maxmemory` limits.
+    pub(crate) held_memory: usize,
 }
 
 /// What a connection takes by itself, what each command queued by MULTI and each of its words take besides the bytes,
@@ -170,6 +172,7 @@ impl Client {
             killed: false,
             over_soft_limit_since_s: None,
             counted_memory: 0,
+            held_memory: 0,
         }
     }
 

@@ -150,7 +150,15 @@ impl Engine {
         self.make_room(Some(client));
         let start = client.reply.bytes().len();
         client.words_len = args.iter().map(<[u8]>::len).sum();
-        match self.resolve(client, args) {
+        let renamed = self.under_own_name(args);
+        let args = match &renamed {
+            Ok(Some(renamed)) => renamed.as_args(),
+            _ => args,
+        };
+        match renamed
+            .as_ref()
+            .map_or_else(|error| Err(error.clone()), |_| self.resolve(client, args))
+        {
             Ok(command) if self.pauses(client, command) => {
                 self.hold_up(client);
                 return false;

@@ -57,6 +57,8 @@ pub struct Engine {
     pub(crate) paused_clients: Vec<ClientId>,
     /// Bytes that all clients take together, while `maxmemory-clients` limits them.
     pub(crate) clients_memory: usize,
+    /// The same of all clients, those included that are not to be disconnected; kept while there is a limit.
+    pub(crate) all_clients_memory: usize,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: Stats,
     pub(crate) observed: Observed,
@@ -121,6 +123,7 @@ impl Engine {
             pause: None,
             paused_clients: Vec::new(),
             clients_memory: 0,
+            all_clients_memory: 0,
             outputs: VecDeque::new(),
             stats: Stats::default(),
             observed: Observed::default(),
@@ -374,8 +377,10 @@ impl Engine {
     /// The first `len` of the released bytes were sent.
     pub fn consume_reply(&mut self, client: ClientId, len: usize) {
         self.stats.net_output_bytes += len as u64;
-        if let Some(client) = self.clients.get_mut(client) {
+        if let Some(mut client) = self.clients.take(client) {
             client.consume(len);
+            self.count_client_memory(&mut client);
+            self.clients.put_back(client);
         }
     }
 
@@ -470,12 +475,13 @@ impl Engine {
 
     /// Bytes of the data, of what clients hold, and of the buffer of the append-only file.
     pub(crate) fn used_memory(&self) -> u64 {
-        self.memory_that_counts() + self.aof_buffer_len()
+        let clients = self.clients.iter().map(Client::memory_bytes).sum::<usize>() as u64;
+        STARTUP_BYTES + self.data_bytes() + clients + self.aof_buffer_len()
     }
 
     /// As [`Engine::used_memory`], without what no eviction could make smaller.
     pub(crate) fn memory_that_counts(&self) -> u64 {
-        STARTUP_BYTES + self.data_bytes()
+        STARTUP_BYTES + self.data_bytes() + self.all_clients_memory as u64
     }
 
     /// Bytes of the tables, their entries and values.

@@ -146,16 +146,19 @@ impl Engine {
     /// Counts anew what a client takes, while that matters.
     #[inline]
     pub(crate) fn count_client_memory(&mut self, client: &mut Client) {
-        if self.config.maxmemory_clients != 0 {
-            let counts = !client.no_evict;
-            let memory = if counts { client.memory_bytes() } else { 0 };
-            self.clients_memory += memory;
+        if self.config.maxmemory_clients != 0 || self.config.maxmemory_bytes != 0 {
+            let memory = client.memory_bytes();
+            self.all_clients_memory += memory;
+            self.all_clients_memory -= client.held_memory;
+            client.held_memory = memory;
+            let evictable = if client.no_evict { 0 } else { memory };
+            self.clients_memory += evictable;
             self.clients_memory -= client.counted_memory;
-            client.counted_memory = memory;
+            client.counted_memory = evictable;
         }
     }
 
-    /// Counts all clients, when `maxmemory-clients` has been set.
+    /// Counts all clients, when `maxmemory-clients` or `maxmemory` has been set.
     pub(crate) fn count_all_clients(&mut self) {
         for id in self.clients.ids() {
             if let Some(mut client) = self.clients.take(id) {
@@ -225,5 +228,6 @@ impl Engine {
         self.forget_monitor(client);
         self.paused_clients.retain(|id| *id != client.id);
         self.clients_memory -= std::mem::take(&mut client.counted_memory);
+        self.all_clients_memory -= std::mem::take(&mut client.held_memory);
     }
 }

@@ -16,7 +16,7 @@ fn fill(server: &mut TestServer, keys: u64) {
 
 #[test]
 fn without_eviction_what_takes_memory_is_refused() {
-    let mut server = TestServer::start(&limit(2000));
+    let mut server = TestServer::start(&limit(5000));
     fill(&mut server, 100);
     const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.";
     assert_eq!(server.run("SET a 1"), OOM);
@@ -35,8 +35,8 @@ fn without_eviction_what_takes_memory_is_refused() {
 #[test]
 fn keys_not_used_give_way_and_their_removal_is_logged() {
     let policy = "maxmemory-policy allkeys-lru\nappendonly yes\n";
-    let mut server = TestServer::start(&(limit(5000) + policy));
-    let mut watcher = server.connect();
+    let mut server = TestServer::start(&(limit(8000) + policy));
+    let watcher = server.connect();
     server.run("SET key:watched 1");
     server.run_as(watcher, "WATCH key:watched");
     fill(&mut server, 200);
@@ -47,10 +47,8 @@ fn keys_not_used_give_way_and_their_removal_is_logged() {
     server.run_as(watcher, "MULTI");
     server.run_as(watcher, "PING");
     assert_eq!(server.run_as(watcher, "EXEC"), "*-1");
-    watcher = server.connect();
-    let keys = server.run_as(watcher, "DBSIZE");
-
     server.run("CONFIG SET maxmemory 0");
+    let keys = server.run("DBSIZE");
     let mut again = TestServer::start_on(server.disk, "appendonly yes\n");
     assert_eq!(again.run("DBSIZE"), keys);
 }

@@ -120,7 +120,8 @@ impl Engine {
         duration_us: u64,
     ) {
         let failed = self.observe_reply(client, reply_start);
-        let tracked = self.config.latency_tracking;
+        // What waits is measured when it is answered.
+        let tracked = self.config.latency_tracking && client.held.is_none();
         let stats = self.observed.commands.of(command);
         stats.executed(duration_us, failed, tracked);
         let event = if command.flags.has(CommandFlags::FAST) {
@@ -144,9 +145,16 @@ impl Engine {
         duration_us: u64,
     ) {
         let failed = self.observe_reply(client, reply_start);
+        let tracked = self.config.latency_tracking;
         let stats = self.observed.commands.of(command);
         stats.duration_us += duration_us;
         stats.failed += u64::from(failed);
+        if tracked {
+            stats
+                .times
+                .get_or_insert_default()
+                .record(duration_us * 1000);
+        }
         self.note_if_slow(client, command, args, duration_us);
         self.observe_event("command-unblocking", duration_us);
     }

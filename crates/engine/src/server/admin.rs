@@ -223,6 +223,7 @@ impl Engine {
             }
         }
         if self.config.maxmemory_bytes != old.maxmemory_bytes {
+            self.count_all_clients();
             self.make_room(None);
         }
         if self.config.appendfsync != old.appendfsync {
