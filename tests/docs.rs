@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use lastsave_keyspace::{lookup, lookup_subcommand};
+
 fn check(name: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../docs")
@@ -27,4 +29,115 @@ fn the_parameters_are_listed() {
              `crates/engine/src/config/`.\n\n{table}"
         ),
     );
+}
+
+/// What a command does not do, or does otherwise than Redis 7.0.15, beside what docs/differences.md says of all.
+const REMARKS: &[(&str, &str)] = &[
+    ("client|kill", "`TYPE` knows no replicas, there being none."),
+    ("command|docs", "Texts are our own; there is no history."),
+    ("command|info", "Key specifications have no notes."),
+    (
+        "command|list",
+        "`MODULE` finds nothing, there being no modules.",
+    ),
+    ("keys", "In another order."),
+    ("randomkey", "Picks other keys."),
+    ("scan", "In another order, with other cursors."),
+    ("sort", "Leaves the encoding of a sorted set as it is."),
+    ("wait", "Answers 0 at once, there being no replicas."),
+];
+
+/// What may be missing: whole commands with their subcommands, and single subcommands.
+const MISSING: &[&str] = &[
+    // Scripts, functions and modules.
+    "eval",
+    "eval_ro",
+    "evalsha",
+    "evalsha_ro",
+    "fcall",
+    "fcall_ro",
+    "function",
+    "module",
+    "script",
+    // Users.
+    "acl",
+    // Client side caching.
+    "client|caching",
+    "client|getredir",
+    "client|tracking",
+    "client|trackinginfo",
+    // Replication and the cluster.
+    "asking",
+    "cluster",
+    "failover",
+    "migrate",
+    "psync",
+    "readonly",
+    "readwrite",
+    "replconf",
+    "replicaof",
+    "restore-asking",
+    "slaveof",
+    "sync",
+];
+
+/// Every command and subcommand of Redis 7.0.15 with its group.
+fn redis_commands() -> Vec<(&'static str, &'static str)> {
+    let mut commands = Vec::new();
+    let mut group = "";
+    for line in include_str!("redis-commands.txt").lines() {
+        if let Some(header) = line.strip_prefix('[') {
+            group = header.trim_end_matches(']');
+        } else if !line.is_empty() && !line.starts_with('#') {
+            commands.push((group, line));
+        }
+    }
+    commands
+}
+
+fn is_there(name: &str) -> bool {
+    let mut words = name.split('|');
+    let container = words.next().and_then(|word| lookup(word.as_bytes()));
+    match (container, words.next()) {
+        (Some(container), Some(word)) => lookup_subcommand(container, word.as_bytes()).is_some(),
+        (container, _) => container.is_some(),
+    }
+}
+
+#[test]
+fn nothing_is_missing_but_what_may_be() {
+    let may_miss = |name: &str| {
+        let container = name.split('|').next().unwrap_or(name);
+        MISSING.contains(&name) || MISSING.contains(&container)
+    };
+    for (_, name) in redis_commands() {
+        assert!(is_there(name) || may_miss(name), "{name} is missing");
+    }
+    for name in MISSING {
+        assert!(!is_there(name), "{name} is there: it need not be excused");
+    }
+}
+
+#[test]
+fn the_commands_are_listed() {
+    let commands = redis_commands();
+    let there = commands.iter().filter(|(_, name)| is_there(name)).count();
+    let mut text = format!(
+        "# Commands\n\nEvery command and subcommand of Redis 7.0.15, and whether it is here: {there} of {}. What differs everywhere is in \
+         [differences.md](differences.md). Generated from the table in `crates/keyspace/src/table/`.\n",
+        commands.len()
+    );
+    let mut last_group = "";
+    for (group, name) in commands {
+        if group != last_group {
+            last_group = group;
+            text += &format!("\n## {group}\n\n| command | here | remarks |\n|---|---|---|\n");
+        }
+        let shown = name.replace('|', " ").to_uppercase();
+        let state = if is_there(name) { "yes" } else { "not yet" };
+        let remark = REMARKS.iter().find(|(command, _)| *command == name);
+        let remark = remark.map_or("", |(_, remark)| remark);
+        text += &format!("| `{shown}` | {state} | {remark} |\n");
+    }
+    check("commands.md", &text);
 }

@@ -106,5 +106,5 @@ pub(super) fn is_key_pattern(command: &str, name: &str) -> bool {
 
 /// Whether a value that repeats is shown as a block of one that does.
 pub(super) fn repeats_as_block(command: &str) -> bool {
-    command == "config|get"
+    matches!(command, "config|get" | "psubscribe")
 }
