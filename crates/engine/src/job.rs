@@ -68,6 +68,16 @@ pub enum SnapshotPart {
     End,
 }
 
+impl SnapshotPart {
+    /// How many keys it has.
+    pub fn keys(&self) -> usize {
+        match self {
+            Self::Records(_, chunk) => chunk.len(),
+            Self::Databases(_) | Self::End => 0,
+        }
+    }
+}
+
 impl std::fmt::Debug for SnapshotPart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -104,6 +114,8 @@ pub struct SnapshotSpec {
     pub rdb: Option<(EncoderOptions, Aux)>,
     /// What time, in seconds since the epoch, is noted ahead of commands (`aof-timestamp-enabled`).
     pub timestamp_s: Option<u64>,
+    /// How long to wait after each key, in microseconds (`rdb-key-save-delay`): for tests. The driver does the waiting.
+    pub key_delay_us: u64,
     /// Sync each time this many bytes have been written: `rdb-save-incremental-fsync`.
     pub incremental_sync: bool,
 }

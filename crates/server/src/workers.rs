@@ -2,8 +2,9 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryIter, select, unbounded};
 use lastsave_dict::Chunk;
@@ -42,6 +43,8 @@ pub struct Workers {
     wake: Arc<OwnedFd>,
     /// The last snapshot to be stopped: it shall not take another step.
     stopped: Arc<AtomicU64>,
+    /// Set when they are to end: nothing waits any more.
+    ending: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -75,6 +78,7 @@ impl Workers {
             wake: wake.clone(),
         };
         let stopped = Arc::new(AtomicU64::new(0));
+        let ending = Arc::new(AtomicBool::new(false));
         let (syncs, sync_orders) = unbounded();
         let (snapshots, snapshot_orders) = unbounded();
         let (unlinks, unlink_orders) = unbounded();
@@ -88,8 +92,9 @@ impl Workers {
                 move || sync_files(&sync_orders, &reporter)
             })?,
             named("snapshot").spawn({
-                let (reporter, stopped) = (reporter.clone(), stopped.clone());
-                move || write_snapshots(&snapshot_orders, &reporter, &stopped)
+                let reporter = reporter.clone();
+                let (stopped, ending) = (stopped.clone(), ending.clone());
+                move || write_snapshots(&snapshot_orders, &reporter, &stopped, &ending)
             })?,
             named("free-memory").spawn({
                 let reporter = reporter.clone();
@@ -105,6 +110,7 @@ impl Workers {
             reports,
             wake,
             stopped,
+            ending,
             threads,
         })
     }
@@ -155,6 +161,7 @@ fn send<T>(orders: &Option<Sender<T>>, order: T) {
 
 impl Drop for Workers {
     fn drop(&mut self) {
+        self.ending.store(true, Ordering::Release);
         self.syncs = None;
         self.snapshots = None;
         self.unlinks = None;
@@ -182,7 +189,12 @@ struct Running {
     disk: RealDisk,
 }
 
-fn write_snapshots(orders: &Receiver<SnapshotOrder>, reporter: &Reporter, stopped: &AtomicU64) {
+fn write_snapshots(
+    orders: &Receiver<SnapshotOrder>,
+    reporter: &Reporter,
+    stopped: &AtomicU64,
+    ending: &AtomicBool,
+) {
     let mut running: Option<Running> = None;
     // A base file waits under its temporary name for the engine, which may end or withdraw it without knowing it.
     let mut finished: Option<(JobId, String, RealDisk)> = None;
@@ -192,7 +204,11 @@ fn write_snapshots(orders: &Receiver<SnapshotOrder>, reporter: &Reporter, stoppe
             SnapshotOrder::Start(id, writer, disk) => running = Some(Running { id, writer, disk }),
             SnapshotOrder::Part(id, part) => match &mut running {
                 Some(snapshot) if snapshot.id == id => {
+                    let keys = part.keys() as u64;
                     chunk = Some(snapshot.writer.feed(part));
+                    wait(keys * snapshot.writer.spec().key_delay_us, || {
+                        is_stopped(id, stopped) || ending.load(Ordering::Acquire)
+                    });
                 }
                 // It has failed or was stopped meanwhile.
                 _ => continue,
@@ -231,10 +247,23 @@ fn write_snapshots(orders: &Receiver<SnapshotOrder>, reporter: &Reporter, stoppe
     }
 }
 
+/// Waits so long, unless it is stopped meanwhile.
+fn wait(mut left_us: u64, stopped: impl Fn() -> bool) {
+    while left_us > 0 && !stopped() {
+        let slice_us = left_us.min(10_000);
+        std::thread::sleep(Duration::from_micros(slice_us));
+        left_us -= slice_us;
+    }
+}
+
+fn is_stopped(id: JobId, stopped: &AtomicU64) -> bool {
+    stopped.load(Ordering::Acquire) == id.0
+}
+
 /// Writes what can be written now. Says how it ended, if it did.
 fn take_steps(snapshot: &mut Running, stopped: &AtomicU64) -> Option<JobOutcome> {
     loop {
-        if stopped.load(Ordering::Acquire) == snapshot.id.0 {
+        if is_stopped(snapshot.id, stopped) {
             snapshot.writer.abandon(&mut snapshot.disk);
             return Some(JobOutcome::Killed(0));
         }

@@ -463,8 +463,8 @@ parameters! {
         "Whether an RDB file is synced every 4 MB while it is written.";
     "rdb-del-sync-files" => BOOL, switch!(rdb_del_sync_files), NO_EFFECT,
         "Whether RDB files that only replication needed are deleted.";
-    "rdb-key-save-delay" => whole(i32::MIN as i128, INT), stored("0"), HIDDEN,
-        "Microseconds to wait after each saved key, for tests; negative: keys per microsecond.";
+    "rdb-key-save-delay" => whole(i32::MIN as i128, INT), number!(rdb_key_save_delay_us), HIDDEN,
+        "Microseconds that saving in the background waits after each key, for tests.";
     "key-load-delay" => whole(i32::MIN as i128, INT), stored("0"), HIDDEN,
         "Microseconds to wait after each loaded key, for tests; negative: keys per microsecond.";
     "loading-process-events-interval-bytes" => whole(1024, INT), stored("2097152"), HIDDEN,

@@ -63,6 +63,7 @@ impl Engine {
             kind,
             temp_path,
             final_path,
+            key_delay_us: self.config.rdb_key_save_delay_us.max(0) as u64,
             timestamp_s: self.config.aof_timestamp_enabled.then(|| self.now_s()),
             rdb: as_rdb.then(|| {
                 let options = EncoderOptions {

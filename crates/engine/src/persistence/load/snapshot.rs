@@ -50,12 +50,35 @@ impl Engine {
             }
             Err(error) => {
                 self.log_decode_error(&error);
+                if let DecodeErrorKind::Unsound(_) | DecodeErrorKind::WrongChecksum { .. } =
+                    &error.kind
+                {
+                    self.log_check(path, vfs);
+                }
                 let reason = match &error.kind {
                     DecodeErrorKind::Io(error) => error.to_string(),
                     _ => "Invalid argument".into(),
                 };
                 Err(format!("Fatal error loading the DB: {reason}. Exiting."))
             }
+        }
+    }
+
+    /// Puts what redis-check-rdb says of a file into the log, as Redis prints it.
+    fn log_check(&mut self, path: &str, vfs: &mut dyn Vfs) {
+        let Ok(file) = vfs.open(path, OpenMode::Read) else {
+            return;
+        };
+        let reader = lastsave_vfs::Reader::new(vfs, file);
+        let report = lastsave_rdb::check::check(reader, path, self.now_ms());
+        vfs.close(file);
+        for line in report.output.split(|byte| *byte == b'\n') {
+            if !line.is_empty() {
+                self.log(Level::Warning, String::from_utf8_lossy(line).into_owned());
+            }
+        }
+        if let Some(line) = report.log_line {
+            self.log(Level::Warning, line);
         }
     }
 
@@ -98,12 +121,6 @@ impl Engine {
                 error.offset
             );
             self.log(Level::Warning, text);
-        }
-        if let DecodeErrorKind::Unsound(_) = &error.kind {
-            self.log(
-                Level::Warning,
-                "Terminating server after rdb file reading failure.",
-            );
         }
     }
 
