@@ -71,8 +71,8 @@ fn is_same_answer(request: &Words, ours: &Value, redis: &Value) -> bool {
             sorted(ours, 1) == sorted(redis, 1)
         }
         "hgetall" => sorted(ours, 2) == sorted(redis, 2),
-        "sscan" | "scan" => is_same_scan(ours, redis, 1),
-        "hscan" | "zscan" => is_same_scan(ours, redis, 2),
+        "sscan" | "scan" => is_same_scan(request, ours, redis, 1),
+        "hscan" | "zscan" => is_same_scan(request, ours, redis, 2),
         // Elements of equal weight come in any order, and those of a set that is not sorted.
         "sort" | "sort_ro" if has("BY") => has("LIMIT") || sorted(ours, 1) == sorted(redis, 1),
         "hrandfield" | "srandmember" | "zrandmember" | "spop" => shape(ours) == shape(redis),
@@ -90,18 +90,22 @@ fn is_same_answer(request: &Words, ours: &Value, redis: &Value) -> bool {
 }
 
 fn sorted(value: &Value, step: usize) -> Vec<Vec<Value>> {
-    let mut items: Vec<Vec<Value>> = value.items().chunks(step).map(<[Value]>::to_vec).collect();
+    let items = value.items();
+    let mut items: Vec<Vec<Value>> = items.chunks(step).map(<[Value]>::to_vec).collect();
     items.sort();
     items
 }
 
-fn is_same_scan(ours: &Value, redis: &Value, step: usize) -> bool {
-    match (ours.items(), redis.items()) {
-        ([our_cursor, ours], [cursor, redis]) => {
-            our_cursor == cursor && sorted(ours, step) == sorted(redis, step)
-        }
-        _ => false,
-    }
+/// Cursors are a server's own: only an iteration that is over at once can be compared.
+fn is_same_scan(request: &Words, ours: &Value, redis: &Value, step: usize) -> bool {
+    let starts = request
+        .get(1..3)
+        .is_some_and(|words| words.iter().any(|word| word == b"0"));
+    let ([our_cursor, ours], [cursor, redis]) = (ours.items(), redis.items()) else {
+        return false;
+    };
+    let is_whole = starts && our_cursor.text() == b"0" && cursor.text() == b"0";
+    !is_whole || sorted(ours, step) == sorted(redis, step)
 }
 
 /// How many of what there are.

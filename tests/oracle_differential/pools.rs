@@ -273,6 +273,9 @@ pub(crate) fn value(command: &str, group: Group, name: &str, random: &mut Random
             random,
         ),
         (_, "pattern") => pick(&["*", "m*", "[a-f]*", "?", "", "*1", "\\*", "[^a]"], random),
+        ("sscan" | "hscan" | "zscan", "count") => {
+            pick(&["100000", "100000", "1", "0", "x"], random)
+        }
         (_, "cursor") => pick(&["0", "0", "0", "0", "x", "-1", ""], random),
         (_, "db" | "destination-db" | "index1" | "index2") => {
             pick(&["0", "1", "2", "16", "x"], random)

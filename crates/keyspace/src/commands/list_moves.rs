@@ -74,8 +74,13 @@ fn move_or_wait(
     let args = call.args;
     let source = &args[1];
     if awaited_list(call, source)?.is_none() {
-        let keys = std::iter::once(source);
-        call.wait_for(keys, BlockedOn::List, deadline_us, TimedOut::Null);
+        if call.blocking == Blocking::No {
+            call.reply.null();
+        } else {
+            // Who has waited is told of a missing array instead, here too.
+            let keys = std::iter::once(source);
+            call.wait_for(keys, BlockedOn::List, deadline_us, TimedOut::NullArray);
+        }
         return Ok(());
     }
     move_element(call, from, to)?;
