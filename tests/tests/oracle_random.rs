@@ -3,6 +3,9 @@
 
 use lastsave_tests::native::{Client, Random, Reply, Server, program, redis};
 
+#[path = "oracle_random/sorted_sets.rs"]
+mod sorted_sets;
+
 const COMMANDS: u32 = 6_000;
 
 /// A command's words.
@@ -244,6 +247,7 @@ fn contents(client: &mut Client, keys: &[&str]) -> Vec<Reply> {
     for key in keys {
         contents.push(client.call(&["GET", key]));
         contents.push(client.call(&["LRANGE", key, "0", "-1"]));
+        contents.push(client.call(&["ZRANGE", key, "0", "-1", "WITHSCORES"]));
         contents.push(client.call(&["PEXPIRETIME", key]));
     }
     contents
@@ -296,4 +300,15 @@ fn sketches() {
 #[test]
 fn sorting() {
     compare(4, &["d"], sort_command);
+}
+
+#[test]
+fn sorted_sets() {
+    let keys = ["z", "y", "x", "w", "missing", "lex"];
+    compare(5, &keys, sorted_sets::sorted_set_command);
+}
+
+#[test]
+fn places() {
+    compare(6, &["g", "h", "d"], sorted_sets::place_command);
 }
