@@ -382,10 +382,27 @@ impl Child {
 }
 
 impl Node {
-    /// The child that entries of this hash are in.
+    /// The child that entries of this hash are in. Hashes are spread evenly, so that it is near where they would all be
+    /// equally far apart.
     #[inline]
     fn index(&self, hash: u64) -> usize {
-        self.starts[1..].partition_point(|start| *start <= hash)
+        let starts = &self.starts[..];
+        let (first, last) = (starts[0], starts[starts.len() - 1]);
+        if hash >= last {
+            return starts.len() - 1;
+        }
+        let (span, from_first) = (last - first, hash - first);
+        // The product has 64 bits at most.
+        let shift = (MOST_CHILDREN.ilog2() + 1).saturating_sub(span.leading_zeros());
+        let guess = (from_first >> shift) * (starts.len() as u64 - 1) / (span >> shift);
+        let mut index = guess as usize;
+        while starts[index] > hash {
+            index -= 1;
+        }
+        while starts[index + 1] <= hash {
+            index += 1;
+        }
+        index
     }
 
     /// Keeps one half of the children and returns the other, with where it begins, if there are too many.
