@@ -202,7 +202,7 @@ impl Engine {
             let ids = self.waiters.by_key.get(&place).cloned().unwrap_or_default();
             for id in ids {
                 if self.may_be_served(id, &place) {
-                    self.try_again(id);
+                    self.try_again(id, &place.1);
                 }
             }
             self.note_deleted();
@@ -232,8 +232,9 @@ impl Engine {
         })
     }
 
-    /// Runs a parked client's command again. If there still is nothing for it, it keeps its place.
-    fn try_again(&mut self, id: ClientId) {
+    /// Runs a parked client's command again for a key that became ready. If there still is nothing for it, it keeps its
+    /// place.
+    fn try_again(&mut self, id: ClientId, key: &[u8]) {
         let Some(mut client) = self.clients.take(id) else {
             return;
         };
@@ -245,6 +246,7 @@ impl Engine {
             let command = parked.command;
             let started_us = self.observed.start();
             self.effects.clear();
+            self.effects.awaited = Some(key.to_vec());
             handler(&mut Call {
                 args: request.as_args(),
                 keyspace: &mut self.keyspace,

@@ -174,6 +174,8 @@ pub struct Effects {
     pub ready: Vec<(usize, Vec<u8>)>,
     /// Whether any client waits for a key.
     pub someone_blocks: bool,
+    /// The key that became ready, set by the server for a command that is tried again: it is served from no other.
+    pub awaited: Option<Vec<u8>>,
     /// Set by a command that found nothing, has answered nothing and wants to wait.
     pub block: Option<Block>,
     /// Lines for the log, of no consequence to most readers: level verbose.
@@ -203,6 +205,7 @@ impl Effects {
         self.touched_dbs.clear();
         self.events.clear();
         self.ready.clear();
+        self.awaited = None;
         self.block = None;
         self.log.clear();
         self.flushed_all = false;
@@ -275,6 +278,13 @@ impl Call<'_> {
         if self.effects.someone_blocks {
             self.effects.ready.push((db, key.to_vec()));
         }
+    }
+
+    /// Whether a command that is tried again is not to be served from `key`, because it was another one that became
+    /// ready.
+    pub(crate) fn passes_over(&self, key: &[u8]) -> bool {
+        let awaited = self.effects.awaited.as_deref();
+        awaited.is_some_and(|awaited| awaited != key)
     }
 
     /// Has these words written to the append-only file in place of the call's own, behind those said before,

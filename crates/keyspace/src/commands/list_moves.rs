@@ -251,7 +251,7 @@ fn awaited_list<'c>(
     call: &'c mut Call<'_>,
     key: &[u8],
 ) -> Result<Option<crate::object::Edit<'c, List>>, Answered> {
-    if call.blocking == Blocking::Again && !call.holds::<List>(key) {
+    if call.passes_over(key) || (call.blocking == Blocking::Again && !call.holds::<List>(key)) {
         return Ok(None);
     }
     call.edit::<List>(key)

@@ -225,7 +225,8 @@ fn pop_of_several_or_wait(call: &mut Call<'_>) -> Result<(), Answered> {
 fn ready_key<'a>(call: &mut Call<'_>, keys: Args<'a>) -> Result<Option<&'a [u8]>, Answered> {
     for key in keys.iter() {
         // Who has been waiting goes on waiting where the key has come to hold something else.
-        let passed_over = call.blocking == Blocking::Again && !holds_sorted_set(call, key);
+        let passed_over = call.passes_over(key)
+            || (call.blocking == Blocking::Again && !holds_sorted_set(call, key));
         if !passed_over && call.edit::<SortedSet>(key)?.is_some() {
             return Ok(Some(key));
         }

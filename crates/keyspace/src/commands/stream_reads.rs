@@ -259,6 +259,9 @@ fn look(call: &mut Call<'_>, read: &Read<'_>, key: &[u8], id: StreamId) -> Resul
 /// Answers with what the first stream has that was waited for successfully. Returns whether there was one.
 fn serve_one(call: &mut Call<'_>, read: &Read<'_>, ids: &[StreamId]) -> Result<bool, Answered> {
     for (key, id) in read.keys.iter().zip(ids) {
+        if call.passes_over(key) {
+            continue;
+        }
         match look(call, read, key, *id)? {
             Found::NothingNew => {}
             Found::NoStream if read.group.is_none() => {}
@@ -539,7 +542,9 @@ mod tests {
                 panic!("{line}");
             };
             let mut reply = Reply::default();
+            let awaited = self.effects.awaited.take();
             self.effects.clear();
+            self.effects.awaited = awaited;
             handler(&mut Call {
                 args: words.as_args(),
                 keyspace: &mut self.keyspace,
@@ -614,6 +619,13 @@ mod tests {
             r"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n3-0\r\n*2\r\n$1\r\nx\r\n$1\r\nz\r\n"
         );
         assert!(it.effects.block.is_none());
+        // Only the key that became ready counts.
+        it.effects.awaited = Some(b"t".to_vec());
+        let reply = it.call(Blocking::Again, again);
+        assert!(
+            reply.contains(r"$1\r\nt\r\n") && !reply.contains("3-0"),
+            "{reply}"
+        );
         assert_eq!(it.call(Blocking::No, line), r"*-1\r\n");
         it.call(Blocking::Yes, "xread block 0 streams s 9");
         let block = it.block();
