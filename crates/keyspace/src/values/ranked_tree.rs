@@ -501,6 +501,20 @@ impl Bound {
     }
 }
 
+/// Room for `more` items, growing by an eighth: leaves are many, and what they hold in reserve adds up.
+fn make_room<T>(items: &mut Vec<T>, more: usize) {
+    if items.capacity() - items.len() < more {
+        items.reserve_exact(more + items.len() / 8);
+    }
+}
+
+/// Gives memory back when less than half of it is used.
+fn give_back<T>(items: &mut Vec<T>) {
+    if items.len() < items.capacity() / 2 {
+        items.shrink_to(items.len() + items.len() / 8);
+    }
+}
+
 /// Entries of consecutive ranks.
 #[derive(Clone, Debug)]
 pub(super) struct Entries<'a> {

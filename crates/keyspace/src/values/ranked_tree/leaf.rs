@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::{give_back, make_room};
+
 /// Where a leaf is split.
 const MAX_MEMBERS: usize = 64;
 
@@ -128,6 +130,9 @@ impl Leaf {
         for later in &mut self.ends[index..] {
             *later -= (end - start) as u16;
         }
+        give_back(&mut self.scores);
+        give_back(&mut self.ends);
+        give_back(&mut self.bytes);
     }
 
     /// Whether it must be split.
@@ -174,6 +179,9 @@ impl Leaf {
     /// Takes over the entries of the leaf behind it.
     pub(super) fn append(&mut self, right: &Self) {
         let start = self.bytes.len() as u16;
+        make_room(&mut self.scores, right.len());
+        make_room(&mut self.ends, right.len());
+        make_room(&mut self.bytes, right.bytes.len());
         self.scores.extend_from_slice(&right.scores);
         self.ends.extend(right.ends.iter().map(|end| end + start));
         self.bytes.extend_from_slice(&right.bytes);
@@ -194,13 +202,6 @@ impl Leaf {
         }
         let ends = self.ends[..index].iter();
         ends.filter(|end| **end & OUTSIDE != 0).count()
-    }
-}
-
-/// Room for `more` items, growing by an eighth: leaves are many, and what they hold in reserve adds up.
-fn make_room<T>(items: &mut Vec<T>, more: usize) {
-    if items.capacity() - items.len() < more {
-        items.reserve_exact(more + items.len() / 8);
     }
 }
 

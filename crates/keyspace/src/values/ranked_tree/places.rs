@@ -1,6 +1,7 @@
 //! Which leaf a member is in: a hash table of fingerprints, without the members themselves.
 
 use super::super::shared_vec::SharedVec;
+use super::{give_back, make_room};
 
 /// The average number of fingerprints per segment at which the table grows.
 const SEGMENT_LEN: usize = 96;
@@ -64,6 +65,8 @@ impl Places {
         let at = segment.place_of(fingerprint, leaf);
         segment.fingerprints.swap_remove(at);
         segment.leaves.swap_remove(at);
+        give_back(&mut segment.fingerprints);
+        give_back(&mut segment.leaves);
         self.len -= 1;
         // Half of the growing mark, so that a set around it does not go back and forth.
         if self.segments.len() > 1 && self.len < (self.segments.len() - 1) * (SEGMENT_LEN / 2) {
@@ -139,6 +142,8 @@ impl Places {
         };
         let bit = 1usize << self.segments.len().ilog2();
         let segment = self.segments.get_mut(self.segments.len() & (bit - 1));
+        make_room(&mut segment.fingerprints, last.fingerprints.len());
+        make_room(&mut segment.leaves, last.leaves.len());
         segment.fingerprints.extend_from_slice(&last.fingerprints);
         segment.leaves.extend_from_slice(&last.leaves);
     }
@@ -146,11 +151,8 @@ impl Places {
 
 impl Segment {
     fn push(&mut self, fingerprint: u32, leaf: u32) {
-        if self.fingerprints.len() == self.fingerprints.capacity() {
-            let more = 4 + self.fingerprints.len() / 8;
-            self.fingerprints.reserve_exact(more);
-            self.leaves.reserve_exact(more);
-        }
+        make_room(&mut self.fingerprints, 1);
+        make_room(&mut self.leaves, 1);
         self.fingerprints.push(fingerprint);
         self.leaves.push(leaf);
     }
