@@ -45,6 +45,17 @@ pub(crate) struct Waiters {
     parked: usize,
 }
 
+/// What a client can expect, for a driver that talks to the engine by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing: all that it sent has been executed, and all answers have been released.
+    Idle,
+    /// An answer when a key is ready, or at this time (microseconds since the epoch) at the latest, if any is set.
+    WaitsForKey(Option<u64>),
+    /// Answers that something else holds up: the log, a pause, DEBUG SLEEP.
+    Busy,
+}
+
 impl Waiters {
     /// When the next client's time runs out, in microseconds since the epoch.
     pub(crate) fn next_deadline_us(&self) -> Option<u64> {
@@ -103,6 +114,18 @@ impl Waiters {
 }
 
 impl Engine {
+    /// What this client can expect.
+    pub fn standing(&self, client: ClientId) -> Standing {
+        match self.clients.get(client) {
+            Some(client) => match &client.held {
+                Some(Held::ForKeys(parked)) => Standing::WaitsForKey(parked.deadline_us),
+                None if !client.is_waiting() && client.input.is_empty() => Standing::Idle,
+                _ => Standing::Busy,
+            },
+            None => Standing::Idle,
+        }
+    }
+
     /// Has a client wait whose command found nothing: what it sends meanwhile is kept.
     pub(crate) fn park(
         &mut self,

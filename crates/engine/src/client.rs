@@ -278,9 +278,12 @@ impl Client {
         self.reply.bytes().len() - self.sent
     }
 
-    /// Bytes of unsent replies beyond those that every client is granted: `omem` of CLIENT LIST.
+    /// Bytes of unsent replies if they are more than every client is granted: `omem` of CLIENT LIST.
     pub(crate) fn output_memory_bytes(&self) -> usize {
-        self.unsent_len().saturating_sub(REPLY_ALLOWANCE)
+        match self.unsent_len() {
+            ..=REPLY_ALLOWANCE => 0,
+            len => len,
+        }
     }
 
     /// Bytes that MULTI and WATCH hold: `multi-mem` of CLIENT LIST.

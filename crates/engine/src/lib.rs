@@ -28,6 +28,8 @@
 mod ahead;
 mod blocking;
 mod client;
+#[cfg(test)]
+mod client_tests;
 mod clients;
 pub mod command_info;
 pub mod config;
@@ -60,6 +62,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use blocking::Standing;
 pub use config::Config;
 pub use engine::{ConfigHook, Engine, Host};
 pub use facts::ProcessFacts;

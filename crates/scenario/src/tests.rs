@@ -342,3 +342,62 @@ fn no_line_panics() {
         }
     }
 }
+
+/// Types lines into a terminal and returns it with what it printed, and how long the last line took.
+fn typed(lines: &[&str]) -> (String, u64) {
+    let mut shell = Shell::new(1);
+    let (mut text, mut took_us) = (String::new(), 0);
+    for line in lines {
+        shell.enter(line);
+        let began_us = shell.world().now_us();
+        while !matches!(shell.run(10_000), Progress::Idle) {}
+        took_us = shell.world().now_us() - began_us;
+        text.extend(shell.take_output().into_iter().map(|span| span.text));
+    }
+    (text, took_us)
+}
+
+#[test]
+fn messages_are_printed_behind_the_commands_that_send_them() {
+    let (text, _) = typed(&[
+        "redis-server --save \"\"",
+        "SUBSCRIBE news",
+        "PUBLISH news hello",
+        "UNSUBSCRIBE",
+        "PUBLISH news again",
+    ]);
+    for expected in [
+        "1) \"subscribe\"\n2) \"news\"\n3) (integer) 1\n",
+        "(integer) 1\n1) \"message\"\n2) \"news\"\n3) \"hello\"\n",
+        "1) \"unsubscribe\"\n2) \"news\"\n3) (integer) 0\n",
+        "(integer) 0\n",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(!text.contains("again\"\n"), "{text}");
+}
+
+#[test]
+fn a_command_that_waits_does_not_hang_the_terminal() {
+    let server = "redis-server --save \"\"";
+    let (text, took_us) = typed(&[server, "BLPOP queue 3"]);
+    assert!(text.contains("(nil)\n"), "{text}");
+    assert!((3_000_000..3_200_000).contains(&took_us), "{took_us}");
+    let (text, took_us) = typed(&[server, "BLPOP queue 0"]);
+    assert!(
+        text.contains("nothing here could ever answer this"),
+        "{text}"
+    );
+    assert!(took_us < 1_000_000, "{took_us}");
+    let (text, _) = typed(&[
+        server,
+        "BLPOP queue 0",
+        "CLIENT REPLY SKIP",
+        "PING",
+        "ECHO on",
+    ]);
+    assert!(
+        text.ends_with("\"on\"\n") && !text.contains("PONG"),
+        "{text}"
+    );
+}

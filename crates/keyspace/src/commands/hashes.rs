@@ -288,6 +288,9 @@ fn random_fields(call: &mut Call<'_>) -> Result<(), Answered> {
         // Each is drawn on its own, so that fields may come more than once.
         header(call.reply, wanted);
         for _ in 0..wanted {
+            if call.reply.is_full() {
+                break;
+            }
             let field = call.any(&hash).expect("a hash has fields");
             answer(call.reply, field);
         }

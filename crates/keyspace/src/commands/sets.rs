@@ -235,6 +235,9 @@ fn random_members(call: &mut Call<'_>) -> Result<(), Answered> {
         // Each is drawn on its own, so that members may come more than once.
         call.reply.array(wanted);
         for _ in 0..wanted {
+            if call.reply.is_full() {
+                break;
+            }
             let member = call.any(&set).expect("a set has members");
             reply_member(call.reply, member);
         }

@@ -333,6 +333,9 @@ fn random_members(call: &mut Call<'_>) -> Result<(), Answered> {
         // Each is drawn on its own, so that members may come more than once.
         call.reply.array(wanted * values_each);
         for _ in 0..wanted {
+            if call.reply.is_full() {
+                break;
+            }
             let rank = call.random_below(set.len());
             answer(call, rank);
         }

@@ -98,6 +98,8 @@ pub struct Shell {
     directory: String,
     /// The connection that bare Redis commands share, so that MULTI works as in one session.
     connection: Option<Connection>,
+    /// The connection that messages come by.
+    listener: Option<Connection>,
     /// What the last command printed, for `expect output`.
     last_output: String,
     /// The last reply of a Redis command, for `expect reply`.
@@ -162,6 +164,7 @@ impl Shell {
             status: 0,
             directory: String::new(),
             connection: None,
+            listener: None,
             last_output: String::new(),
             last_reply: Vec::new(),
             command_text: String::new(),
@@ -243,7 +246,8 @@ impl Shell {
     pub fn interrupt(&mut self) {
         self.lines.clear();
         self.pipelines.clear();
-        if self.wait.take().is_some() || !matches!(self.mode, Mode::Shell) {
+        let listened = self.stop_listening();
+        if self.wait.take().is_some() || listened || !matches!(self.mode, Mode::Shell) {
             self.emit(Style::Dim, "^C\n");
         }
         if !matches!(self.mode, Mode::Redis(_)) {

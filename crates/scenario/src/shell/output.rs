@@ -45,6 +45,7 @@ impl Shell {
 
     /// Shows the log lines that have come since.
     pub(super) fn show_log(&mut self) {
+        self.show_messages();
         let lines = self.world.take_log();
         let (first, last) = SHOWN_LOG_LINES;
         let hidden = lines.len().saturating_sub(first + last);

@@ -10,6 +10,9 @@ use crate::World;
 use crate::reply::{bulk_text, error_text, format_for_terminal, format_raw};
 use crate::world::{Called, Connection};
 
+/// Messages shown behind one command at most.
+const SHOWN_MESSAGES: usize = 20;
+
 /// An interactive redis-cli.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Session {
@@ -174,6 +177,9 @@ impl Shell {
         let mut request = Vec::new();
         append_request(&mut request, args.as_args());
         self.last_reply.clear();
+        if listens(name) || (ends_listening(name) && self.is_listening()) {
+            return self.listen(io, &request, raw);
+        }
         match self.world.call(connection, &request) {
             Called::Reply(reply) => {
                 let is_error = reply.first() == Some(&b'-');
@@ -199,10 +205,94 @@ impl Shell {
                 }
                 0
             }
+            Called::Silent => 0,
+            Called::WaitsForKey { hope } => {
+                self.complain(if hope {
+                    "(nothing came within a simulated minute; the command was interrupted)"
+                } else {
+                    "(nothing here could ever answer this: no workload runs, and this terminal waits; the command was interrupted)"
+                });
+                1
+            }
             Called::Waiting => {
                 self.complain("(no reply within a simulated minute: the server waits for its disk; the connection was given up)");
                 1
             }
+        }
+    }
+
+    // Listening.
+
+    /// Whether a connection listens to messages.
+    fn is_listening(&self) -> bool {
+        self.listener
+            .is_some_and(|listener| self.world.connected(listener))
+    }
+
+    /// Sends a request that asks for messages, or for no more of them. In redis-cli the terminal would do nothing else from
+    /// then on; here a connection of its own listens, and what it receives is printed behind each command.
+    fn listen(&mut self, io: &mut Io, request: &[u8], raw: bool) -> i32 {
+        let began = !self.is_listening();
+        if began {
+            self.listener = self.world.connect();
+        }
+        let Some(listener) = self.listener else {
+            return self.refuse_connection(self.port());
+        };
+        let mut failed = false;
+        for reply in self.world.call_for_all(listener, request) {
+            failed = reply.starts_with(b"-");
+            self.print_message(io, &reply, raw);
+            self.last_reply = reply;
+        }
+        if began && !failed && io.piped.is_none() {
+            self.note(
+                Style::Dim,
+                "(a connection of its own listens: what it receives is printed here behind each command; Ctrl+C ends it)",
+            );
+        }
+        i32::from(failed && raw)
+    }
+
+    /// Prints what has been received since the last call.
+    pub(super) fn show_messages(&mut self) {
+        let Some(listener) = self.listener else {
+            return;
+        };
+        let messages = self.world.take_messages(listener);
+        let missed = self.world.take_missed(listener);
+        let hidden = messages.len().saturating_sub(SHOWN_MESSAGES) as u64 + missed;
+        for message in messages.iter().take(SHOWN_MESSAGES) {
+            let mut io = Io {
+                stdin: None,
+                piped: None,
+            };
+            self.print_message(&mut io, message, false);
+        }
+        if hidden > 0 {
+            self.note(Style::Dim, &format!("… {hidden} more messages"));
+        }
+    }
+
+    /// Ends listening. Returns whether there was anything to end.
+    pub(super) fn stop_listening(&mut self) -> bool {
+        let listener = self.listener.take();
+        if let Some(listener) = listener {
+            self.world.disconnect(listener);
+        }
+        listener.is_some()
+    }
+
+    fn print_message(&mut self, io: &mut Io, message: &[u8], raw: bool) {
+        let style = if message.starts_with(b"-") {
+            Style::Loss
+        } else {
+            Style::Plain
+        };
+        if raw {
+            self.print(io, style, format_raw(message));
+        } else {
+            self.print(io, style, format_for_terminal(message));
         }
     }
 
@@ -539,6 +629,20 @@ fn parse_options(args: &[String]) -> Result<(Options, &[String]), Refusal> {
         index += 1;
     }
     Ok((options, &args[index.min(args.len())..]))
+}
+
+/// Whether a command asks for messages that come by themselves.
+fn listens(name: &[u8]) -> bool {
+    ["subscribe", "psubscribe", "ssubscribe", "monitor"]
+        .iter()
+        .any(|listens| name.eq_ignore_ascii_case(listens.as_bytes()))
+}
+
+/// Whether a command asks for no more of them.
+fn ends_listening(name: &[u8]) -> bool {
+    ["unsubscribe", "punsubscribe", "sunsubscribe"]
+        .iter()
+        .any(|ends| name.eq_ignore_ascii_case(ends.as_bytes()))
 }
 
 /// Whether redis-cli prints the reply of a command as it is.

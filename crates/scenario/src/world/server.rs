@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use lastsave_aof::Offsets;
 use lastsave_engine::{
-    ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal, Stopwatch,
+    ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal, Standing,
+    Stopwatch,
 };
 use rapidhash::v3::rapidhash_v3;
 
@@ -49,6 +50,8 @@ struct Client {
     pending: VecDeque<Option<usize>>,
     /// The replies received and not read; `None` for a client that reads none.
     inbox: Option<Vec<u8>>,
+    /// Messages that came by themselves and were not kept: too many had not been read.
+    missed: u64,
 }
 
 /// A connection from the terminal.
@@ -68,6 +71,14 @@ pub(crate) enum Called {
     Closed,
     /// No reply came within a minute: the server waits for its disk.
     Waiting,
+    /// There is no reply to this: CLIENT REPLY.
+    Silent,
+    /// It waits for a key, and none came in time; the connection was given up. Whether there was any hope: somebody else
+    /// who could have brought it.
+    WaitsForKey {
+        /// Whether a workload was running.
+        hope: bool,
+    },
 }
 
 /// Why a server does not start.
@@ -81,6 +92,12 @@ pub(crate) enum StartError {
 
 /// How long a person waits for a reply.
 const PATIENCE_US: u64 = 60_000_000;
+
+/// Messages that nobody has asked for are kept up to so many bytes.
+const MOST_UNREAD: usize = 256 << 10;
+
+/// Events that a person watches go by while waiting, at most.
+const PATIENCE_EVENTS: u64 = 4_000_000;
 
 impl World {
     /// Whether a server is running.
@@ -286,20 +303,70 @@ impl World {
             return Called::Closed;
         }
         self.send(connection.client, request);
-        let patience_us = self.now_us + PATIENCE_US;
-        loop {
+        let mut patience_us = self.now_us + PATIENCE_US;
+        for _ in 0..PATIENCE_EVENTS {
             if let Some(reply) = self.take_reply(connection.client) {
                 return Called::Reply(reply);
             }
             if !self.connected(connection) {
                 return Called::Closed;
             }
+            match self.standing(connection) {
+                Standing::Idle => return Called::Silent,
+                Standing::WaitsForKey(None) if self.workload.is_none() => break,
+                Standing::WaitsForKey(Some(deadline_us)) => {
+                    patience_us = patience_us.max(deadline_us);
+                }
+                Standing::WaitsForKey(None) | Standing::Busy => {}
+            }
             if !self.step(patience_us) {
                 self.now_us = self.now_us.max(patience_us);
-                self.disconnect(connection);
-                return Called::Waiting;
+                break;
             }
         }
+        let waits_for_key = matches!(self.standing(connection), Standing::WaitsForKey(_));
+        self.disconnect(connection);
+        if waits_for_key {
+            let hope = self.workload.is_some();
+            Called::WaitsForKey { hope }
+        } else {
+            Called::Waiting
+        }
+    }
+
+    fn standing(&self, connection: Connection) -> Standing {
+        self.server.as_ref().map_or(Standing::Idle, |server| {
+            server.engine.standing(connection.client)
+        })
+    }
+
+    /// Sends a request and returns the replies that come at once.
+    pub(crate) fn call_for_all(&mut self, connection: Connection, request: &[u8]) -> Vec<Vec<u8>> {
+        if self.connected(connection) {
+            self.send(connection.client, request);
+        }
+        self.take_messages(connection)
+    }
+
+    /// How many messages a connection has not kept since the last call.
+    pub(crate) fn take_missed(&mut self, connection: Connection) -> u64 {
+        let client = self
+            .server
+            .as_mut()
+            .filter(|server| server.pid == connection.pid)
+            .and_then(|server| server.clients.get_mut(&connection.client));
+        client.map_or(0, |client| std::mem::take(&mut client.missed))
+    }
+
+    /// What a connection has received and nobody has read.
+    pub(crate) fn take_messages(&mut self, connection: Connection) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        if self.connected(connection) {
+            while let Some(message) = self.take_reply(connection.client) {
+                messages.push(message);
+            }
+        }
+        messages
     }
 
     fn take_reply(&mut self, client: ClientId) -> Option<Vec<u8>> {
@@ -358,7 +425,9 @@ impl World {
             if writes > server.writes {
                 let appended = server.offsets().appended;
                 for _ in server.writes..writes {
-                    number = Some(self.ledger.executed(appended));
+                    // The first is the client's own; the others are of those who waited for what it brought.
+                    let write = self.ledger.executed(appended);
+                    number.get_or_insert(write);
                 }
                 server.writes = writes;
             }
@@ -442,12 +511,17 @@ impl World {
         };
         self.trace = mix(self.trace ^ rapidhash_v3(bytes));
         let total = bytes.len();
+        let mut missed = false;
         if let Some(inbox) = &mut client.inbox {
-            inbox.extend_from_slice(bytes);
+            missed = client.pending.is_empty() && inbox.len() > MOST_UNREAD;
+            if !missed {
+                inbox.extend_from_slice(bytes);
+            }
         }
         let mut rest = bytes;
         while let Some(len) = reply_len(rest) {
             let is_error = rest[0] == b'-';
+            client.missed += u64::from(missed);
             if client.inbox.is_none() && is_error {
                 self.errors += 1;
                 self.last_error.clear();
@@ -494,6 +568,7 @@ impl Server {
         let state = Client {
             pending: VecDeque::new(),
             inbox: reads.then(Vec::new),
+            missed: 0,
         };
         self.clients.insert(client, state);
         client
