@@ -85,6 +85,8 @@ pub(crate) struct Client {
     /// A watched key has changed: EXEC will answer null.
     pub(crate) watch_broken: bool,
     pub(crate) queued: Vec<Queued>,
+    /// Bytes that the queued commands hold.
+    queued_bytes: usize,
     pub(crate) watched: Vec<Watched>,
 
     pub(crate) subscriptions: Subscriptions,
@@ -158,6 +160,7 @@ impl Client {
             multi_refused: false,
             watch_broken: false,
             queued: Vec::new(),
+            queued_bytes: 0,
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),
             subscriber: false,
@@ -288,16 +291,15 @@ impl Client {
 
     /// Bytes that MULTI and WATCH hold: `multi-mem` of CLIENT LIST.
     pub(crate) fn transaction_memory_bytes(&self) -> usize {
-        let queued = self.queued.iter().map(|queued| {
-            QUEUED_BYTES
-                + queued
-                    .args
-                    .as_args()
-                    .iter()
-                    .map(|word| word.len() + WORD_BYTES)
-                    .sum::<usize>()
-        });
-        queued.sum::<usize>() + self.watched.len() * WATCHED_BYTES
+        self.queued_bytes + self.watched.len() * WATCHED_BYTES
+    }
+
+    /// Queues a command for EXEC.
+    pub(crate) fn queue(&mut self, queued: Queued) {
+        let words = queued.args.as_args();
+        let words = words.iter().map(|word| word.len() + WORD_BYTES);
+        self.queued_bytes += QUEUED_BYTES + words.sum::<usize>();
+        self.queued.push(queued);
     }
 
     /// Bytes held for this connection: `tot-mem` of CLIENT LIST.
@@ -316,6 +318,7 @@ impl Client {
         self.multi_refused = false;
         self.watch_broken = false;
         self.queued.clear();
+        self.queued_bytes = 0;
         let watched = !self.watched.is_empty();
         self.watched.clear();
         watched

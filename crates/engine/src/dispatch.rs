@@ -147,9 +147,16 @@ impl Engine {
     /// Executes one request of a client and decides what its reply waits for. Returns whether it was dealt with: a pause
     /// may hold it up.
     fn execute(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) -> bool {
-        self.make_room(Some(client));
         let start = client.reply.bytes().len();
         client.words_len = args.iter().map(<[u8]>::len).sum();
+        if self.config.maxmemory_clients != 0 || self.config.maxmemory_bytes != 0 {
+            self.count_client_memory(client);
+            self.evict_clients(Some(client));
+            if client.killed {
+                return true;
+            }
+        }
+        self.make_room(Some(client));
         let renamed = self.under_own_name(args);
         let args = match &renamed {
             Ok(Some(renamed)) => renamed.as_args(),
@@ -179,7 +186,7 @@ impl Engine {
                 if queues {
                     // What will not run need not be kept.
                     if !client.multi_refused && !client.watch_broken {
-                        client.queued.push(Queued {
+                        client.queue(Queued {
                             command,
                             args: args.into(),
                         });

@@ -339,7 +339,7 @@ impl Engine {
         self.observed.pause();
         if !self.exited {
             self.expire_quickly();
-            self.evict_clients();
+            self.evict_clients(None);
             self.flush_aof(vfs, false);
         }
     }

@@ -198,6 +198,7 @@ impl Engine {
             expired_time_cap_reached: self.stats.expired_time_cap_reached,
             expire_cycle_ms: self.stats.expire_cycle_us / 1000,
             evicted_keys: self.stats.evicted_keys,
+            evicted_clients: self.stats.evicted_clients,
             eviction_exceeded_ms: exceeded_us / 1000,
             current_eviction_exceeded_ms: current_exceeded_us / 1000,
             latest_fork_us: self.stats.latest_fork_us,

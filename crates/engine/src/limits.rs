@@ -168,8 +168,9 @@ impl Engine {
         }
     }
 
-    /// Disconnects clients, the largest first, until they take less than `maxmemory-clients`.
-    pub(crate) fn evict_clients(&mut self) {
+    /// Disconnects clients, the largest first, until they take less than `maxmemory-clients`. `served` is the one that is
+    /// taken out to be served, if there is one.
+    pub(crate) fn evict_clients(&mut self, mut served: Option<&mut Client>) {
         let Some(limit) = self.clients_memory_limit() else {
             return;
         };
@@ -187,6 +188,12 @@ impl Engine {
                 )
             })
             .collect();
+        if let Some(client) = served.as_deref().filter(|client| !client.no_evict) {
+            victims.push((
+                client.counted_memory.checked_ilog2().unwrap_or(0),
+                client.id,
+            ));
+        }
         // As in Redis: size by powers of two, and of the same size the one that came first.
         victims.sort_by_key(|(size, id)| (std::cmp::Reverse(*size), *id));
         for (_, id) in victims {
@@ -198,6 +205,14 @@ impl Engine {
                 self.log(Level::Notice, text);
                 self.stats.evicted_clients += 1;
                 self.kill_client(id);
+            } else if let Some(client) = served.as_deref_mut() {
+                let text = format!("Evicting client: {}", self.describe(client));
+                self.log(Level::Notice, text);
+                self.stats.evicted_clients += 1;
+                self.clients_memory -= std::mem::take(&mut client.counted_memory);
+                // It is taken off every list when it is put back.
+                client.closing = true;
+                client.killed = true;
             }
         }
         if (self.clients_memory as u64) >= limit {
