@@ -25,6 +25,15 @@ pub(crate) const RDB_MISCONF: &str = "MISCONF Redis is configured to save RDB sn
 /// What is logged when somebody talks HTTP to the server.
 const CROSS_PROTOCOL: &str = "Possible SECURITY ATTACK detected. A browser may have been tricked into sending a request (POST, Host:) to Redis. Connection aborted.";
 
+/// Has `input` take `len` more bytes. It grows by doubling, but not beyond what is missing of its last word, so that a long
+/// word takes no more memory than it has bytes.
+fn make_room_for(input: &mut Vec<u8>, len: usize, missing_len: usize) {
+    if input.capacity() - input.len() < len && missing_len >= len {
+        let doubled = (2 * input.capacity()).saturating_sub(input.len());
+        input.reserve_exact(doubled.clamp(len, missing_len));
+    }
+}
+
 /// Whether a request opens as a line of HTTP does that a page can have a browser send.
 fn is_cross_protocol(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"host:") || name.eq_ignore_ascii_case(b"post")
@@ -76,6 +85,7 @@ impl Engine {
             client.input.extend_from_slice(&bytes[taken..]);
         } else {
             let mut input = std::mem::take(&mut client.input);
+            make_room_for(&mut input, bytes.len(), client.parser.missing_len());
             input.extend_from_slice(bytes);
             let taken = self.execute_requests(client, &input, vfs);
             input.drain(..taken);

@@ -146,6 +146,17 @@ impl RequestParser {
         }
     }
 
+    /// Where the long word begins that is not complete yet, in the input of the last call; 0 if there is none. What stands
+    /// before it is parsed.
+    pub fn long_word_start(&self) -> usize {
+        /// Redis keeps such a word in a buffer of its own.
+        const LONG_LEN: usize = 32 << 10;
+        match self.state.bulk_len {
+            Some(len) if len >= LONG_LEN => self.state.position,
+            _ => 0,
+        }
+    }
+
     fn parse_multibulk<'a>(
         &'a mut self,
         input: &'a [u8],

@@ -19,14 +19,23 @@ fn without_eviction_what_takes_memory_is_refused() {
     let mut server = TestServer::start(&limit(5000));
     fill(&mut server, 100);
     const OOM: &str = "-OOM command not allowed when used memory > 'maxmemory'.";
-    assert_eq!(server.run("SET a 1"), OOM);
+    let large = format!("SET a {}", "x".repeat(200));
+    assert_eq!(server.run(&large), OOM);
     assert_eq!(server.run("GET key:0").len(), "$100 ".len() + 100);
     server.run("MULTI");
-    assert_eq!(server.run("GET a"), OOM, "queues take memory too");
+    assert_eq!(
+        server.run(&format!("ECHO {}", "x".repeat(200))),
+        OOM,
+        "queues take memory too"
+    );
     assert!(server.run("EXEC").starts_with("-EXECABORT"));
     assert_eq!(server.run("DEL key:0 key:1 key:2 key:3 key:4"), ":5");
-    assert_eq!(server.run("SET a 1"), "+OK");
-    assert!(server.run("INFO commandstats").contains("rejected_calls="));
+    assert_eq!(server.run(&large), "+OK");
+    assert!(
+        server
+            .run("INFO commandstats")
+            .contains("cmdstat_echo:calls=0,usec=0,usec_per_call=0.00,rejected_calls=1")
+    );
     server.run("CONFIG SET maxmemory 0");
     fill(&mut server, 100);
     assert_eq!(server.run("DBSIZE"), ":101");

@@ -179,7 +179,9 @@ impl Engine {
             2
         };
         let counts = client.subscriptions.counts();
+        let parsed = client.parser.long_word_start();
         let input_len = client.input.len().max(client.executing_len);
+        let input_len = input_len.saturating_sub(parsed);
         let unsent = client.unsent_len();
         let listed = client.output_memory_bytes();
         format!(
