@@ -1,7 +1,7 @@
 //! Streams: XCLAIM and XAUTOCLAIM, by which pending entries pass from consumer to consumer.
 
 use super::SYNTAX_ERROR;
-use super::streams::reply_entry;
+use super::streams::{at_most, reply_entry};
 use crate::Call;
 use crate::call::{Answered, EventClass};
 use crate::values::Stream;
@@ -310,7 +310,7 @@ fn claim_from(call: &mut Call<'_>) -> Result<(), Answered> {
             return call.fail(SYNTAX_ERROR);
         };
         match lastsave_resp::parse_i64(count) {
-            Some(count @ 1..=MAX_COUNT) => max = count as usize,
+            Some(count @ 1..=MAX_COUNT) => max = at_most(count),
             _ => return call.fail("ERR COUNT must be > 0"),
         }
     }

@@ -1,6 +1,7 @@
 //! Streams: consumer groups and what is pending in them.
 
 use super::SYNTAX_ERROR;
+use super::streams::at_most;
 use crate::Call;
 use crate::call::{Answered, EventClass};
 use crate::values::Stream;
@@ -340,7 +341,7 @@ fn listed<'a>(call: &mut Call<'a>) -> Result<Listed<'a>, Answered> {
     }
     Ok(Listed {
         min_idle_ms,
-        max: usize::try_from(call.whole(&args[at + 2])?).unwrap_or(0),
+        max: at_most(call.whole(&args[at + 2])?),
         first: call.first_stream_id(&args[at])?,
         last: call.last_stream_id(&args[at + 1])?,
         consumer: args.get(at + 3),

@@ -3,7 +3,7 @@
 use lastsave_resp::Reply;
 
 use super::NOT_AN_INTEGER;
-use super::streams::{reply_entries, reply_entry};
+use super::streams::{at_most, reply_entries, reply_entry};
 use crate::Call;
 use crate::call::Answered;
 use crate::values::Stream;
@@ -98,10 +98,10 @@ fn describe(call: &mut Call<'_>) -> Result<(), Answered> {
             let Some(number) = lastsave_resp::parse_i64(number) else {
                 return call.fail(NOT_AN_INTEGER);
             };
-            Some(match usize::try_from(number) {
-                Ok(0) => usize::MAX,
-                Ok(number) => number,
-                Err(_) => DEFAULT_COUNT,
+            Some(match number {
+                ..0 => DEFAULT_COUNT,
+                0 => usize::MAX,
+                _ => at_most(number),
             })
         }
         _ => return call.unknown_stream_subcommand("XINFO"),

@@ -3,7 +3,7 @@
 use lastsave_resp::{Args, ArgsBuf, Reply};
 
 use super::SYNTAX_ERROR;
-use super::streams::{reply_entries, reply_entry};
+use super::streams::{at_most, reply_entries, reply_entry};
 use crate::Call;
 use crate::call::{Answered, Block, BlockedOn, Blocking, EventClass, TimedOut};
 use crate::values::Stream;
@@ -98,7 +98,7 @@ fn parse<'a>(call: &mut Call<'a>, with_group: bool) -> Result<Read<'a>, Answered
             read.wait_ms = Some(wait_ms);
         } else if is("COUNT") && more > 0 {
             at += 1;
-            let count = usize::try_from(call.whole(&args[at])?).unwrap_or(0);
+            let count = at_most(call.whole(&args[at])?);
             read.max = (count > 0).then_some(count);
         } else if is("STREAMS") && more > 0 {
             if !more.is_multiple_of(2) {

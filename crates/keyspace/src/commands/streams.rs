@@ -380,7 +380,7 @@ fn range(call: &mut Call<'_>, first: &[u8], last: &[u8], backwards: bool) -> Res
     while let Some(word) = words.next() {
         match words.next() {
             Some(count) if word.eq_ignore_ascii_case(b"COUNT") => {
-                max = usize::try_from(call.whole(count)?).unwrap_or(0);
+                max = at_most(call.whole(count)?);
             }
             _ => return call.fail(SYNTAX_ERROR),
         }
@@ -398,6 +398,11 @@ fn range(call: &mut Call<'_>, first: &[u8], last: &[u8], backwards: bool) -> Res
         }
     }
     Ok(())
+}
+
+/// A count in a request as a limit; a negative one is 0.
+pub(super) fn at_most(count: i64) -> usize {
+    usize::try_from(count.max(0)).unwrap_or(usize::MAX)
 }
 
 /// Answers with entries. Returns how many.

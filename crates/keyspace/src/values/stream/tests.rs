@@ -413,3 +413,73 @@ proptest! {
         prop_assert_eq!(read.entries().memory_bytes(), entries.memory_bytes());
     }
 }
+
+#[derive(Clone, Debug)]
+enum Change {
+    Assign(u64, u8),
+    Acknowledge(u64),
+    Delete(u8),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        6 => (0u64..300, 0u8..5).prop_map(|(ms, consumer)| Change::Assign(ms, consumer)),
+        4 => (0u64..300).prop_map(Change::Acknowledge),
+        1 => (0u8..5).prop_map(Change::Delete),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_pending_is_pending_for_one_consumer(
+        changes in prop::collection::vec(change(), 0..600),
+    ) {
+        let mut groups = Groups::default();
+        groups.add(b"g", Group::new(StreamId::MIN, 0));
+        let mut model = BTreeMap::<u64, u8>::new();
+        let mut group = groups.get_mut(b"g").unwrap();
+        for (number, change) in changes.into_iter().enumerate() {
+            let now_ms = number as i64;
+            match change {
+                Change::Assign(ms, consumer) => {
+                    let name = [consumer];
+                    let seen = group.see_consumer(&name, now_ms);
+                    let name = seen.or_else(|| group.create_consumer(&name, now_ms)).unwrap();
+                    group.assign(id(ms, 0), &name, now_ms, 1);
+                    model.insert(ms, consumer);
+                }
+                Change::Acknowledge(ms) => {
+                    prop_assert_eq!(group.acknowledge(id(ms, 0)), model.remove(&ms).is_some());
+                }
+                Change::Delete(consumer) => {
+                    let before = model.len();
+                    model.retain(|_, owner| *owner != consumer);
+                    let deleted = group.delete_consumer(&[consumer]);
+                    prop_assert_eq!(deleted.unwrap_or(0), before - model.len());
+                }
+            }
+        }
+        drop(group);
+        let group = groups.get(b"g").unwrap();
+        let owners = group.pending_from(StreamId::MIN).map(|(id, it)| (id.ms, it.consumer()[0]));
+        prop_assert!(owners.eq(model.iter().map(|(ms, owner)| (*ms, *owner))));
+        for (name, consumer) in group.consumers() {
+            let own = model.iter().filter(|(_, owner)| [**owner] == *name);
+            let own: Vec<u64> = own.map(|(ms, _)| *ms).collect();
+            let listed: Vec<u64> = consumer.pending_from(StreamId::MIN).map(|id| id.ms).collect();
+            prop_assert_eq!(consumer.pending_len(), own.len());
+            prop_assert_eq!(listed, own);
+        }
+        // A file that holds the same is read as the same.
+        let pending = group.pending_from(StreamId::MIN);
+        let pending = pending.map(|(id, it)| (id, it.delivered_at_ms, it.deliveries));
+        let consumers = group.consumers().map(|(name, consumer)| {
+            let ids = consumer.pending_from(StreamId::MIN).collect();
+            (name.to_vec(), consumer.seen_at_ms, ids)
+        });
+        let read = Group::from_parts(StreamId::MIN, 0, pending, consumers).unwrap();
+        let mut others = Groups::default();
+        others.add(b"g", read);
+        prop_assert_eq!(others.memory_bytes(), groups.memory_bytes());
+    }
+}
