@@ -1,13 +1,12 @@
 //! Sorted sets: taking members off either end, ZPOPMIN and its kin, waiting for them or not.
 
-use lastsave_dict::EntryMut;
 use lastsave_resp::{Args, Protocol};
 
 use super::SYNTAX_ERROR;
 use super::blocking::Deadline;
 use crate::call::{Answered, BlockedOn, Blocking, TimedOut};
 use crate::values::SortedSet;
-use crate::{Call, EventClass, Type};
+use crate::{Call, EventClass};
 
 /// The end that members are taken from.
 #[derive(Clone, Copy)]
@@ -226,18 +225,12 @@ fn ready_key<'a>(call: &mut Call<'_>, keys: Args<'a>) -> Result<Option<&'a [u8]>
     for key in keys.iter() {
         // Who has been waiting goes on waiting where the key has come to hold something else.
         let passed_over = call.passes_over(key)
-            || (call.blocking == Blocking::Again && !holds_sorted_set(call, key));
+            || (call.blocking == Blocking::Again && !call.holds::<SortedSet>(key));
         if !passed_over && call.edit::<SortedSet>(key)?.is_some() {
             return Ok(Some(key));
         }
     }
     Ok(None)
-}
-
-fn holds_sorted_set(call: &mut Call<'_>, key: &[u8]) -> bool {
-    let entry = call.entry_mut(call.db, key);
-    let object = entry.and_then(EntryMut::into_object_mut);
-    object.is_some_and(|object| object.kind() == Type::SortedSet)
 }
 
 fn wait(call: &mut Call<'_>, keys: Args<'_>, deadline_us: Deadline) {
