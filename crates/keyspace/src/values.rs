@@ -10,6 +10,7 @@ pub mod listpack;
 pub mod packed_table;
 pub mod stream;
 
+mod compact;
 mod hash;
 mod list;
 mod look;

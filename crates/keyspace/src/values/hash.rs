@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Malformed;
+use super::compact::Compact;
 use super::listpack::{self, Item, Listpack, Position};
 use super::packed_table::{self, PackedTable};
 use crate::Settings;
@@ -14,7 +15,7 @@ pub struct Hash(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    Small(Arc<Listpack>),
+    Small(Compact<Listpack>),
     Large(Arc<PackedTable>),
 }
 
@@ -44,7 +45,7 @@ impl Limits {
 
 impl Default for Hash {
     fn default() -> Self {
-        Self(Form::Small(Arc::default()))
+        Self(Form::Small(Compact::default()))
     }
 }
 
@@ -66,7 +67,7 @@ impl Hash {
             }
         }
         let fits = fields.len() as u64 <= limits.entries && limits.allow(longest);
-        let mut hash = Self(Form::Small(Arc::new(pack)));
+        let mut hash = Self(Form::Small(Compact::new(pack)));
         if !fits {
             hash.unpack();
         }
@@ -99,11 +100,10 @@ impl Hash {
 
     /// Heap bytes it owns, the same on every target.
     pub fn memory_bytes(&self) -> usize {
-        // The counts of an `Arc`, and a vector or the parts of a table.
-        const SMALL: usize = 16 + 24;
+        // The counts of an `Arc`, and the parts of a table.
         const LARGE: usize = 16 + 32;
         match &self.0 {
-            Form::Small(pack) => SMALL + pack.byte_len(),
+            Form::Small(pack) => pack.memory_bytes(),
             Form::Large(table) => LARGE + table.memory_bytes(),
         }
     }
@@ -141,7 +141,7 @@ impl Hash {
             let room = pack.has_room(field.len() + value.len());
             if room && limits.allow(field.len()) && limits.allow(value.len()) {
                 let found = find(pack, field).and_then(|field| pack.next(field));
-                let pack = Arc::make_mut(pack);
+                let pack = pack.make_mut();
                 if let Some(old) = found {
                     pack.replace(old, value);
                     return false;
@@ -164,7 +164,7 @@ impl Hash {
             Form::Small(pack) => {
                 let found = find(pack, field);
                 if let Some(field) = found {
-                    Arc::make_mut(pack).remove_range(field, 2);
+                    pack.make_mut().remove_range(field, 2);
                 }
                 found.is_some()
             }

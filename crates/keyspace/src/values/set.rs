@@ -1,9 +1,14 @@
-//! Sets: an intset while all members are integers and few, then a packed table.
+//! Sets: an intset while all members are integers and few, then a listpack while they are few and short, then a packed
+//! table.
+//!
+//! Redis has no listpack between the two. To clients and in files it is the hash table that Redis would have; of
+//! the memory it takes a third.
 
 use std::sync::Arc;
 
+use super::compact::Compact;
 use super::intset::{self, IntSet};
-use super::listpack::Item;
+use super::listpack::{self, Item, Listpack, Position};
 use super::packed_table::{self, PackedTable};
 use crate::number;
 
@@ -16,13 +21,14 @@ pub struct Set(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    Integers(Arc<IntSet>),
+    Integers(Compact<IntSet>),
+    Few(Compact<Listpack>),
     Large(Arc<PackedTable>),
 }
 
 impl Default for Set {
     fn default() -> Self {
-        Self(Form::Integers(Arc::default()))
+        Self(Form::Integers(Compact::default()))
     }
 }
 
@@ -30,9 +36,9 @@ impl Set {
     /// A set as its packed form. With more than `max_integers` members, it does not stay packed.
     pub fn from_intset(integers: IntSet, max_integers: u64) -> Self {
         let fits = integers.len() as u64 <= max_integers;
-        let mut set = Self(Form::Integers(Arc::new(integers)));
+        let mut set = Self(Form::Integers(Compact::new(integers)));
         if !fits {
-            set.unpack();
+            set.unpack(b"");
         }
         set
     }
@@ -41,7 +47,7 @@ impl Set {
     pub fn as_intset(&self) -> Option<&IntSet> {
         match &self.0 {
             Form::Integers(integers) => Some(integers),
-            Form::Large(_) => None,
+            Form::Few(_) | Form::Large(_) => None,
         }
     }
 
@@ -49,6 +55,7 @@ impl Set {
     pub fn len(&self) -> usize {
         match &self.0 {
             Form::Integers(integers) => integers.len(),
+            Form::Few(members) => members.len(),
             Form::Large(table) => table.len(),
         }
     }
@@ -60,11 +67,11 @@ impl Set {
 
     /// Heap bytes it owns, the same on every target.
     pub fn memory_bytes(&self) -> usize {
-        // The counts of an `Arc`, and a vector or the parts of a table.
-        const SMALL: usize = 16 + 24;
+        // The counts of an `Arc`, and the parts of a table.
         const LARGE: usize = 16 + 32;
         match &self.0 {
-            Form::Integers(integers) => SMALL + integers.byte_len(),
+            Form::Integers(integers) => integers.memory_bytes(),
+            Form::Few(members) => members.memory_bytes(),
             Form::Large(table) => LARGE + table.memory_bytes(),
         }
     }
@@ -73,7 +80,7 @@ impl Set {
     pub fn encoding_name(&self) -> &'static str {
         match &self.0 {
             Form::Integers(_) => "intset",
-            Form::Large(_) => "hashtable",
+            Form::Few(_) | Form::Large(_) => "hashtable",
         }
     }
 
@@ -83,6 +90,7 @@ impl Set {
             Form::Integers(integers) => {
                 integer(member).is_some_and(|number| integers.contains(number))
             }
+            Form::Few(members) => find(members, member).is_some(),
             Form::Large(table) => table.contains(member),
         }
     }
@@ -98,22 +106,34 @@ impl Set {
     /// Adds a member. Returns whether it is new. More than `max_integers` integers are not kept packed
     /// (`set-max-intset-entries`).
     pub fn insert(&mut self, member: &[u8], max_integers: u64) -> bool {
-        if let Form::Integers(integers) = &mut self.0 {
-            if let Some(number) = integer(member) {
-                if integers.contains(number) {
-                    return false;
-                }
-                Arc::make_mut(integers).insert(number);
-                if integers.len() as u64 > max_integers.min(MOST_INTEGERS) {
-                    self.unpack();
-                }
-                return true;
-            }
-            self.unpack();
-        }
         match &mut self.0 {
+            Form::Integers(integers) => match integer(member) {
+                Some(number) => {
+                    let new = !integers.contains(number);
+                    if new {
+                        integers.make_mut().insert(number);
+                        if integers.len() as u64 > max_integers.min(MOST_INTEGERS) {
+                            self.unpack(member);
+                        }
+                    }
+                    new
+                }
+                None => {
+                    self.unpack(member);
+                    self.insert(member, max_integers)
+                }
+            },
+            Form::Few(members) => {
+                let new = find(members, member).is_none();
+                if new && fits(members.len() + 1, member) {
+                    members.make_mut().push_back(member);
+                } else if new {
+                    self.unpack(member);
+                    return self.insert(member, max_integers);
+                }
+                new
+            }
             Form::Large(table) => Arc::make_mut(table).insert(member, b""),
-            Form::Integers(_) => unreachable!("it was just unpacked"),
         }
     }
 
@@ -122,7 +142,14 @@ impl Set {
         self.contains(member)
             && match &mut self.0 {
                 Form::Integers(integers) => {
-                    integer(member).is_some_and(|number| Arc::make_mut(integers).remove(number))
+                    integer(member).is_some_and(|number| integers.make_mut().remove(number))
+                }
+                Form::Few(members) => {
+                    let found = find(members, member);
+                    if let Some(position) = found {
+                        members.make_mut().remove(position);
+                    }
+                    found.is_some()
                 }
                 Form::Large(table) => Arc::make_mut(table).remove(member),
             }
@@ -132,14 +159,15 @@ impl Set {
     pub fn iter(&self) -> Members<'_> {
         match &self.0 {
             Form::Integers(integers) => Members::Integers(integers.iter()),
+            Form::Few(members) => Members::Few(members.iter()),
             Form::Large(table) => Members::Large(table.iter()),
         }
     }
 
-    /// Visits some members from `cursor` on, all of an intset, and returns where to go on: see [`PackedTable::scan`].
+    /// Visits some members from `cursor` on, all of a small set, and returns where to go on: see [`PackedTable::scan`].
     pub fn scan(&self, cursor: u64, visit: &mut dyn FnMut(Item<'_>)) -> u64 {
         match &self.0 {
-            Form::Integers(_) => {
+            Form::Integers(_) | Form::Few(_) => {
                 self.iter().for_each(visit);
                 0
             }
@@ -151,22 +179,48 @@ impl Set {
     pub fn random(&self, next_random: &mut dyn FnMut() -> u64) -> Option<Item<'_>> {
         match &self.0 {
             Form::Integers(integers) => integers.random(next_random()).map(Item::Integer),
+            Form::Few(members) => {
+                let index = next_random().checked_rem(members.len() as u64)?;
+                Some(members.get(members.seek(index as i64)?))
+            }
             Form::Large(table) => table
                 .random(next_random)
                 .map(|(member, _)| Item::Bytes(member)),
         }
     }
 
-    fn unpack(&mut self) {
-        if let Form::Integers(integers) = &self.0 {
-            let mut table = PackedTable::new();
-            let mut text = itoa::Buffer::new();
-            for number in integers.iter() {
-                table.insert(text.format(number).as_bytes(), b"");
+    /// Takes the next form that is for more members, `new` among them.
+    fn unpack(&mut self, new: &[u8]) {
+        let mut text = itoa::Buffer::new();
+        self.0 = match &self.0 {
+            Form::Integers(integers) if fits(integers.len() + 1, new) => {
+                let mut members = Listpack::new();
+                for number in integers.iter() {
+                    members.push_back_integer(number);
+                }
+                Form::Few(Compact::new(members))
             }
-            self.0 = Form::Large(Arc::new(table));
-        }
+            Form::Integers(_) | Form::Few(_) => {
+                let mut table = PackedTable::new();
+                for member in self.iter() {
+                    table.insert(member.text(&mut text), b"");
+                }
+                Form::Large(Arc::new(table))
+            }
+            Form::Large(_) => return,
+        };
     }
+}
+
+/// Whether so many members, `new` among them, are found soon enough without a table.
+fn fits(members: usize, new: &[u8]) -> bool {
+    const FEW: usize = 32;
+    const SHORT: usize = 64;
+    members <= FEW && new.len() <= SHORT
+}
+
+fn find(members: &Listpack, member: &[u8]) -> Option<Position> {
+    members.find(members.first()?, 0, member)
 }
 
 /// What an intset may have whatever the configuration says: offsets in it have 32 bits.
@@ -184,6 +238,8 @@ fn integer(member: &[u8]) -> Option<i64> {
 pub enum Members<'a> {
     /// Of an intset, ascending.
     Integers(intset::Iter<'a>),
+    /// Of a listpack, in the order of their coming.
+    Few(listpack::Iter<'a>),
     /// Of a table.
     Large(packed_table::Iter<'a>),
 }
@@ -194,6 +250,7 @@ impl<'a> Iterator for Members<'a> {
     fn next(&mut self) -> Option<Item<'a>> {
         match self {
             Self::Integers(integers) => integers.next().map(Item::Integer),
+            Self::Few(items) => items.next(),
             Self::Large(entries) => entries.next().map(|(member, _)| Item::Bytes(member)),
         }
     }
@@ -233,6 +290,38 @@ mod tests {
                 assert!(set.remove(member.as_bytes()) && !set.remove(member.as_bytes()));
             }
             assert!(set.is_empty());
+        }
+    }
+
+    #[test]
+    fn texts_go_into_a_table_when_they_are_many_or_long() {
+        for members in [1..=32, 1..=33, 1..=400] {
+            let texts: Vec<String> = members.map(|number| format!("member {number}")).collect();
+            for long in [None, Some("x".repeat(65)), Some("x".repeat(2000))] {
+                let texts: Vec<&str> = texts
+                    .iter()
+                    .map(String::as_str)
+                    .chain(long.as_deref())
+                    .collect();
+                let mut set = set(&texts);
+                assert_eq!(set.encoding_name(), "hashtable");
+                assert_eq!(matches!(set.0, Form::Few(_)), texts.len() <= 32);
+                assert_eq!(set.iter().count(), texts.len());
+                let mut words = 0..;
+                for _ in &texts {
+                    let random = set.random(&mut || words.next().unwrap());
+                    assert!(
+                        texts.contains(&std::str::from_utf8(&random.unwrap().to_vec()).unwrap())
+                    );
+                }
+                for text in &texts {
+                    assert!(set.contains_item(Item::Bytes(text.as_bytes())));
+                    assert!(!set.insert(text.as_bytes(), 3));
+                    assert!(set.remove(text.as_bytes()));
+                }
+                assert!(set.is_empty());
+                assert!(set.random(&mut || 7).is_none());
+            }
         }
     }
 
