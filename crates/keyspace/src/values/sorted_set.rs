@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Malformed;
+use super::compact::Compact;
 use super::listpack::{Item, Listpack, Position};
 use super::ranked_tree::{self, RankedTree, order};
 use crate::{Settings, number};
@@ -16,7 +17,7 @@ pub struct SortedSet(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    Small(Arc<Listpack>),
+    Small(Compact<Listpack>),
     Large(Arc<RankedTree>),
 }
 
@@ -46,7 +47,7 @@ impl Limits {
 
 impl Default for SortedSet {
     fn default() -> Self {
-        Self(Form::Small(Arc::new(Listpack::new())))
+        Self(Form::Small(Compact::default()))
     }
 }
 
@@ -73,7 +74,7 @@ impl SortedSet {
         }
         let longest = members.iter().max_by_key(|member| member.len());
         let fits = longest.is_none_or(|longest| limits.allow(members.len(), longest));
-        let mut set = Self(Form::Small(Arc::new(pack)));
+        let mut set = Self(Form::Small(Compact::new(pack)));
         if !fits {
             set.unpack();
         }
@@ -103,11 +104,10 @@ impl SortedSet {
 
     /// Heap bytes it owns, the same on every target.
     pub fn memory_bytes(&self) -> usize {
-        // The counts of an `Arc` and a vector; the parts of a tree.
-        const SMALL: usize = 16 + 24;
+        // The counts of an `Arc`, and the parts of a tree.
         const LARGE: usize = 16 + 96;
         match &self.0 {
-            Form::Small(pack) => SMALL + pack.byte_len(),
+            Form::Small(pack) => pack.memory_bytes(),
             Form::Large(tree) => LARGE + tree.memory_bytes(),
         }
     }
@@ -134,14 +134,14 @@ impl SortedSet {
             let found = find(pack, member);
             if let Some((position, old)) = found {
                 if old != score {
-                    let pack = Arc::make_mut(pack);
+                    let pack = pack.make_mut();
                     pack.remove_range(position, 2);
                     insert(pack, member, score);
                 }
                 return Some(old);
             }
             if limits.allow(pack.len() / 2 + 1, member) && pack.has_room(member.len()) {
-                insert(Arc::make_mut(pack), member, score);
+                insert(pack.make_mut(), member, score);
                 return None;
             }
             self.unpack();
@@ -154,7 +154,7 @@ impl SortedSet {
         match &mut self.0 {
             Form::Small(pack) => {
                 let (position, score) = find(pack, member)?;
-                Arc::make_mut(pack).remove_range(position, 2);
+                pack.make_mut().remove_range(position, 2);
                 Some(score)
             }
             Form::Large(tree) => Arc::make_mut(tree).remove(member),
@@ -170,7 +170,7 @@ impl SortedSet {
         match &mut self.0 {
             Form::Small(pack) => {
                 if let Some(first) = pack.seek(2 * ranks.start as i64) {
-                    Arc::make_mut(pack).remove_range(first, 2 * ranks.len());
+                    pack.make_mut().remove_range(first, 2 * ranks.len());
                 }
             }
             Form::Large(tree) if ranks.len() == tree.len() => *tree = Arc::default(),
@@ -278,7 +278,7 @@ impl SortedSet {
             pack.push_back(member);
             push_score(&mut pack, None, score);
         }
-        self.0 = Form::Small(Arc::new(pack));
+        self.0 = Form::Small(Compact::new(pack));
     }
 
     /// Makes it large.
