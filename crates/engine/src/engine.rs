@@ -193,6 +193,11 @@ impl Engine {
         }
     }
 
+    /// The driver has refused a connection: INFO counts it.
+    pub fn count_rejected_connection(&mut self) {
+        self.stats.rejected_connections += 1;
+    }
+
     /// Has `hook` called whenever CONFIG SET has changed something, and again with the old configuration if the change
     /// is taken back.
     pub fn set_config_hook(&mut self, hook: ConfigHook) {
@@ -236,6 +241,7 @@ impl Engine {
             return;
         };
         self.stats.net_input_bytes += bytes.len() as u64;
+        self.stats.reads += 1;
         self.receive(&mut client, bytes, vfs);
         self.put_back(client);
         self.resume_held(vfs);
@@ -377,6 +383,7 @@ impl Engine {
     /// The first `len` of the released bytes were sent.
     pub fn consume_reply(&mut self, client: ClientId, len: usize) {
         self.stats.net_output_bytes += len as u64;
+        self.stats.replies_sent += 1;
         if let Some(mut client) = self.clients.take(client) {
             client.consume(len);
             self.count_client_memory(&mut client);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::client::Client;
 use crate::engine::{Engine, STARTUP_BYTES};
 use crate::info::{
     ClientsFacts, CommandFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts,
@@ -21,6 +22,10 @@ pub struct ProcessFacts {
     pub cpu_sys_us: u64,
     /// CPU time in the program, all threads, in microseconds.
     pub cpu_user_us: u64,
+    /// CPU time in the kernel, the thread that drives the engine, in microseconds.
+    pub main_thread_sys_us: u64,
+    /// CPU time in the program, the thread that drives the engine, in microseconds.
+    pub main_thread_user_us: u64,
 }
 
 /// About the bytes of a table besides its entries.
@@ -36,6 +41,10 @@ impl Engine {
 
     /// What INFO tells, gathered: [`crate::info::info`] prints it.
     pub fn info_facts(&self) -> InfoFacts {
+        let largest = |len: fn(&Client) -> usize| {
+            let lens = self.clients.iter().map(len);
+            lens.max().unwrap_or(0) as u64
+        };
         let mut facts = InfoFacts {
             server: self.server_facts(),
             clients: ClientsFacts {
@@ -44,7 +53,8 @@ impl Engine {
                 max: self.config.maxclients,
                 blocked: (self.waiters.counts().0 + self.paused_clients.len()) as u64,
                 in_timeout_table: self.waiters.counts().1 as u64,
-                ..ClientsFacts::default()
+                recent_max_input_buffer: largest(|client| client.input.capacity()),
+                recent_max_output_buffer: largest(|client| client.released_bytes().len()),
             },
             memory: self.memory_facts(),
             persistence: self.persistence_facts(),
@@ -59,6 +69,8 @@ impl Engine {
         };
         facts.cpu.sys_us = self.process.cpu_sys_us;
         facts.cpu.user_us = self.process.cpu_user_us;
+        facts.cpu.main_thread_sys_us = self.process.main_thread_sys_us;
+        facts.cpu.main_thread_user_us = self.process.main_thread_user_us;
         facts
     }
 
@@ -109,7 +121,6 @@ impl Engine {
             allocator_resident: used,
             lazyfree_pending_objects: self.lazyfree.pending(),
             lazyfreed_objects: self.lazyfree.freed,
-            ..MemoryFacts::default()
         }
     }
 
@@ -190,7 +201,12 @@ impl Engine {
         StatsFacts {
             connections_received: self.stats.connections,
             commands_processed: self.stats.commands,
-            ops_per_sec: self.stats.ops_per_s,
+            ops_per_sec: self.stats.per_s[0],
+            input_bytes_per_sec: self.stats.per_s[1],
+            output_bytes_per_sec: self.stats.per_s[2],
+            rejected_connections: self.stats.rejected_connections,
+            reads_processed: self.stats.reads,
+            writes_processed: self.stats.replies_sent,
             net_input_bytes: self.stats.net_input_bytes,
             net_output_bytes: self.stats.net_output_bytes,
             expired_keys: self.stats.expired,

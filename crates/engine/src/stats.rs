@@ -26,21 +26,31 @@ pub(crate) struct Stats {
     pub(crate) evicted_clients: u64,
     pub(crate) snapshots: u64,
     pub(crate) peak_memory: u64,
-    /// Commands per second, over the last second or so.
-    pub(crate) ops_per_s: u64,
-    /// The time and count of commands that `ops_per_s` was last reckoned at.
-    ops_sample: (u64, u64),
+    /// How often bytes came from clients, and were taken to be sent to them.
+    pub(crate) reads: u64,
+    pub(crate) replies_sent: u64,
+    /// Connections that the driver has refused.
+    pub(crate) rejected_connections: u64,
+    /// Commands, bytes received and bytes sent per second, over the last second or so.
+    pub(crate) per_s: [u64; 3],
+    /// When `per_s` was last reckoned, and the totals then.
+    sampled_us: u64,
+    sampled: [u64; 3],
 }
 
 impl Stats {
-    /// Reckons the commands per second anew when a second has passed.
+    /// Reckons what is told per second anew when a second has passed.
     pub(crate) fn sample(&mut self, now_us: u64, used_memory: u64) {
         self.peak_memory = self.peak_memory.max(used_memory);
-        let (sampled_us, commands) = self.ops_sample;
-        let passed_us = now_us.saturating_sub(sampled_us);
+        let passed_us = now_us.saturating_sub(self.sampled_us);
         if passed_us >= 1_000_000 {
-            self.ops_per_s = (self.commands - commands) * 1_000_000 / passed_us;
-            self.ops_sample = (now_us, self.commands);
+            let totals = [self.commands, self.net_input_bytes, self.net_output_bytes];
+            for (index, total) in totals.iter().enumerate() {
+                let grown = u128::from(total - self.sampled[index]);
+                self.per_s[index] = (grown * 1_000_000 / u128::from(passed_us)) as u64;
+            }
+            self.sampled = totals;
+            self.sampled_us = now_us;
         }
     }
 

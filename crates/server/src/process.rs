@@ -59,20 +59,38 @@ pub(crate) fn os() -> String {
 pub(crate) fn facts() -> ProcessFacts {
     let page_len = rustix::param::page_size() as u64;
     let tick_us = 1_000_000 / rustix::param::clock_ticks_per_second().max(1);
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second field, in parentheses, is the only one that may hold spaces.
-    let fields: Vec<u64> = stat
-        .rsplit_once(") ")
-        .map(|(_, rest)| rest.split(' ').map(|word| word.trim().parse().unwrap_or(0)))
-        .into_iter()
-        .flatten()
-        .collect();
-    let field = |number: usize| fields.get(number - 3).copied().unwrap_or(0);
+    let (process, thread) = (
+        Stat::read("/proc/self/stat"),
+        Stat::read("/proc/thread-self/stat"),
+    );
     ProcessFacts {
-        rss_bytes: field(24) * page_len,
+        rss_bytes: process.field(24) * page_len,
         total_memory_bytes: total_memory_bytes(),
-        cpu_user_us: field(14) * tick_us,
-        cpu_sys_us: field(15) * tick_us,
+        cpu_user_us: process.field(14) * tick_us,
+        cpu_sys_us: process.field(15) * tick_us,
+        main_thread_user_us: thread.field(14) * tick_us,
+        main_thread_sys_us: thread.field(15) * tick_us,
+    }
+}
+
+/// What proc(5) tells of a process or a thread, from the third field on.
+struct Stat(Vec<u64>);
+
+impl Stat {
+    fn read(path: &str) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        // The second field, in parentheses, is the only one that may hold spaces.
+        let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        Self(
+            rest.split(' ')
+                .map(|word| word.trim().parse().unwrap_or(0))
+                .collect(),
+        )
+    }
+
+    /// A field by its number in the manual, which is at least 3; 0 if there is none.
+    fn field(&self, number: usize) -> u64 {
+        self.0.get(number - 3).copied().unwrap_or(0)
     }
 }
 

@@ -289,6 +289,7 @@ impl Reactor {
             None
         };
         if let Some(text) = refusal {
+            self.engine.count_rejected_connection();
             // Whether it arrives is of no consequence.
             let _ = rustix::net::send(&accepted.fd, text.as_bytes(), SendFlags::NOSIGNAL);
             return;

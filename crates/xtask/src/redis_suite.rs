@@ -60,7 +60,12 @@ const UNITS: [&str; 36] = [
 ];
 
 /// As [`UNITS`], those that take long: they come last.
-const LONG_UNITS: [&str; 3] = ["unit/obuf-limits", "unit/maxmemory", "unit/aofrw"];
+const LONG_UNITS: [&str; 4] = [
+    "unit/obuf-limits",
+    "unit/maxmemory",
+    "unit/client-eviction",
+    "unit/aofrw",
+];
 
 /// What is copied from the source tree; the rest is what Redis is compiled from.
 const COPIED: [&str; 4] = ["runtest", "redis.conf", "tests", "utils"];

@@ -74,7 +74,7 @@ impl Engine {
                 let aux = Aux {
                     version: REDIS_VERSION,
                     created_at_s: self.now_s(),
-                    used_memory: self.used_memory(),
+                    used_memory: self.data_bytes(),
                     aof_base: kind == JobKind::Rewrite,
                 };
                 (options, aux)

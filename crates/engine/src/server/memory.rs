@@ -50,7 +50,10 @@ impl Engine {
             }
         }
         match self.keyspace.databases[client.db].keys.get(&args[2]) {
-            Some(entry) => client.reply.integer(entry.memory_bytes() as i64),
+            Some(entry) => {
+                let bytes = entry.memory_bytes() as u64 + table_bytes(1);
+                client.reply.integer(bytes as i64);
+            }
             None => client.reply.null(),
         }
     }
