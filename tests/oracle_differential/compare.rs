@@ -164,3 +164,27 @@ fn is_same_time(ours: &[u8], redis: &[u8]) -> bool {
 pub(crate) fn is_same_ttl(ours: &Value, redis: &Value) -> bool {
     ours == redis || is_same_answer(&vec![b"PTTL".to_vec()], ours, redis)
 }
+
+type Event = (Vec<u8>, Vec<u8>);
+
+/// Events in order, and those of keys that a read missed, sorted: SORT looks keys up in the order of a hash table.
+pub(crate) fn told_apart(events: Vec<Event>) -> (Vec<Event>, Vec<Event>) {
+    let (mut misses, events): (Vec<_>, Vec<_>) = events
+        .into_iter()
+        .partition(|(channel, text)| channel.ends_with(b":keymiss") || text == b"keymiss");
+    misses.sort();
+    (events, misses)
+}
+
+/// A log without BITFIELD where it may have stored nothing.
+pub(crate) fn without_failed_bitfields(mut log: Vec<Words>) -> Vec<Words> {
+    log.retain(|entry| !is_failing_bitfield(entry));
+    log
+}
+
+pub(crate) fn is_failing_bitfield(request: &Words) -> bool {
+    name_of(request) == "bitfield"
+        && request
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(b"FAIL"))
+}

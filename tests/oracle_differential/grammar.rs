@@ -50,8 +50,8 @@ const LEFT_OUT: [&str; 19] = [
     "swapdb",
 ];
 
-/// All commands of data.
-pub(crate) fn rules() -> Vec<Rule> {
+/// All commands of data but those named.
+pub(crate) fn rules(without: &[&str]) -> Vec<Rule> {
     let mut rules = Vec::new();
     for command in COMMANDS {
         let is_data = !matches!(
@@ -63,7 +63,7 @@ pub(crate) fn rules() -> Vec<Rule> {
                 | Group::Cluster
                 | Group::Transactions
         );
-        if !is_data || LEFT_OUT.contains(&command.name) {
+        if !is_data || LEFT_OUT.contains(&command.name) || without.contains(&command.name) {
             continue;
         }
         if command.subcommands.is_empty() {
@@ -134,6 +134,11 @@ impl Rule {
         }
         if self.name[0].starts_with("xread") {
             as_many_ids(&mut words, random);
+        }
+        let is_lexical = |word: &Vec<u8>| word.eq_ignore_ascii_case(b"BYLEX");
+        if self.name[0].contains("lex") || words.iter().any(is_lexical) {
+            let source = if self.name[0] == "zrangestore" { 2 } else { 1 };
+            words[source] = pools::key_of("y", random);
         }
         if !self.is_blocking() {
             spoil(&mut words, self.name.len(), random);
@@ -293,7 +298,8 @@ pub(crate) fn steps(rules: &[Rule], focus: &[Group], random: &mut Random, out: &
         }),
         3..=5 => sample(random, out),
         6 => out.push(Step::Command(pools::about_databases(random))),
-        7 => {
+        7 => out.push(Step::Command(pools::add_to_lexical(random))),
+        8 => {
             if random.below(2) == 0 {
                 out.push(Step::Command(vec![
                     b"WATCH".to_vec(),

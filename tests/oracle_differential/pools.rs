@@ -208,6 +208,15 @@ pub(crate) fn about_databases(random: &mut Random) -> Words {
     }
 }
 
+/// Adds to a sorted set whose scores are all the same: no other has an order to select lexically from.
+pub(crate) fn add_to_lexical(random: &mut Random) -> Words {
+    let mut request = vec![b"ZADD".to_vec(), key_of("y", random)];
+    for _ in 0..=random.below(6) {
+        request.extend([b"0".to_vec(), text(random)]);
+    }
+    request
+}
+
 /// A value for what a hint calls `name`.
 pub(crate) fn value(command: &str, group: Group, name: &str, random: &mut Random) -> Vec<u8> {
     match (command, name) {

@@ -17,7 +17,7 @@ pub(crate) struct Side {
     log: PathBuf,
     /// How much of the log has been looked at.
     log_read: usize,
-    _server: Server,
+    server: Server,
     _dir: tempfile::TempDir,
 }
 
@@ -43,19 +43,12 @@ impl Side {
     pub(crate) fn start(program: &Path) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let server = Server::start(program, dir.path(), &SETTINGS);
-        let connect = || {
-            let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection");
-            stream.set_nodelay(true).expect("it is a TCP stream");
-            let patience = Some(std::time::Duration::from_secs(60));
-            stream.set_read_timeout(patience).expect("it is not zero");
-            BufReader::new(stream)
-        };
         let mut side = Self {
-            client: connect(),
-            events: connect(),
+            client: connect(&server),
+            events: connect(&server),
             log: dir.path().join("appendonlydir/appendonly.aof.1.incr.aof"),
             log_read: 0,
-            _server: server,
+            server,
             _dir: dir,
         };
         side.call(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
@@ -63,6 +56,11 @@ impl Side {
         send(&mut side.events, std::slice::from_ref(&subscribe));
         Value::read(&mut side.events).expect("an answer");
         side
+    }
+
+    /// Begins anew with a connection of which nothing is known.
+    pub(crate) fn reconnect(&mut self) {
+        self.client = connect(&self.server);
     }
 
     pub(crate) fn call(&mut self, request: &[&str]) -> Value {
@@ -135,6 +133,14 @@ impl Side {
         };
         COUNTED.map(value_of).to_vec()
     }
+}
+
+fn connect(server: &Server) -> BufReader<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection");
+    stream.set_nodelay(true).expect("it is a TCP stream");
+    let patience = Some(std::time::Duration::from_secs(60));
+    stream.set_read_timeout(patience).expect("it is not zero");
+    BufReader::new(stream)
 }
 
 fn send(to: &mut BufReader<TcpStream>, requests: &[Words]) {

@@ -222,18 +222,19 @@ fn clamped(start: i64, end: i64, len: usize) -> (usize, usize) {
 
 pub(crate) fn lrange(call: &mut Call<'_>) {
     let args = call.args;
-    let (Some(start), Some(end)) = (call.integer(&args[2]), call.integer(&args[3])) else {
-        return;
-    };
-    match call.view::<List>(&args[1]) {
-        Ok(Some((list, reply))) => {
+    let range = call.index(&args[2]).and_then(|start| {
+        let end = call.index(&args[3])?;
+        Ok((start, end, call.view::<List>(&args[1])?))
+    });
+    match range {
+        Ok((start, end, Some((list, reply)))) => {
             let (start, count) = clamped(start, end, list.len());
             reply.array(count);
             for item in list.iter_from(start).take(count) {
                 bulk_item(reply, item);
             }
         }
-        Ok(None) => call.reply.array(0),
+        Ok((_, _, None)) => call.reply.array(0),
         Err(Answered) => {}
     }
 }

@@ -3,7 +3,7 @@
 use lastsave_dict::ValueRef;
 
 use crate::object::encoding_name;
-use crate::{Call, tag};
+use crate::{Call, EventClass, tag};
 
 /// Redis keeps one shared object for each of these integers.
 const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
@@ -42,6 +42,15 @@ pub(crate) fn object(call: &mut Call<'_>) {
     let Some(key) = args.get(2).filter(|_| args.len() == 3) else {
         return unknown_subcommand(call);
     };
+    // Nobody is told when OBJECT finds nothing.
+    let notifying = call.effects.notifying;
+    call.effects.notifying &= !EventClass::KeyMiss.bit();
+    look_at(call, subcommand, key);
+    call.effects.notifying = notifying;
+}
+
+fn look_at(call: &mut Call<'_>, subcommand: &[u8], key: &[u8]) {
+    let is = |name: &str| subcommand.eq_ignore_ascii_case(name.as_bytes());
     let now_us = call.now_us;
     let lfu = call.keyspace.settings.lfu;
     let shares = call.keyspace.settings.shares_integers;

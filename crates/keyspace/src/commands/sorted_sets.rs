@@ -182,7 +182,10 @@ fn remove(call: &mut Call<'_>) -> Result<(), Answered> {
 
 pub(crate) fn zremrangebyrank(call: &mut Call<'_>) {
     let args = call.args;
-    let (Some(start), Some(stop)) = (call.integer(&args[2]), call.integer(&args[3])) else {
+    let Some(start) = call.integer(&args[2]) else {
+        return;
+    };
+    let Some(stop) = call.integer(&args[3]) else {
         return;
     };
     _ = remove_range(call, "zremrangebyrank", |set| ranks(start, stop, set.len()));
