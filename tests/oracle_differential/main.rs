@@ -328,7 +328,7 @@ impl Pair {
             format!("{} {}", channel.escape_ascii(), text.escape_ascii())
         };
         state::difference(&states.0, &states.1)
-            .or_else(|| first_unlike("log", &logs.0, &logs.1, compare::is_same_log_entry, shown))
+            .or_else(|| first_unlike("log", our_log, redis_log, compare::is_same_log_entry, shown))
             .or_else(|| first_unlike("events", &events.0, &events.1, PartialEq::eq, event))
             .or_else(|| first_unlike("misses", &misses.0, &misses.1, PartialEq::eq, event))
             .or_else(|| {
