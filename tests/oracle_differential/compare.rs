@@ -169,17 +169,28 @@ type Event = (Vec<u8>, Vec<u8>);
 
 /// Events in order, and those of keys that a read missed, sorted: SORT looks keys up in the order of a hash table.
 pub(crate) fn told_apart(events: Vec<Event>) -> (Vec<Event>, Vec<Event>) {
-    let (mut misses, events): (Vec<_>, Vec<_>) = events
+    let is_about = |(channel, text): &Event, name: &[u8]| channel.ends_with(name) || text == name;
+    let (mut misses, mut events): (Vec<_>, Vec<_>) = events
         .into_iter()
-        .partition(|(channel, text)| channel.ends_with(b":keymiss") || text == b"keymiss");
+        .partition(|event| is_about(event, b"keymiss"));
     misses.sort();
+    sort_runs(&mut events, |event| is_about(event, b"expired"));
     (events, misses)
 }
 
-/// A log without BITFIELD where it may have stored nothing.
-pub(crate) fn without_failed_bitfields(mut log: Vec<Words>) -> Vec<Words> {
+/// A log without BITFIELD where it may have stored nothing. KEYS and SCAN remove what has expired in the order of a hash
+/// table.
+pub(crate) fn in_fixed_order(mut log: Vec<Words>) -> Vec<Words> {
     log.retain(|entry| !is_failing_bitfield(entry));
+    sort_runs(&mut log, |entry| entry[0] == b"DEL");
     log
+}
+
+/// Sorts neighbours of which this is true.
+fn sort_runs<T: Ord>(list: &mut [T], is_of_run: impl Fn(&T) -> bool) {
+    for run in list.chunk_by_mut(|a, b| is_of_run(a) && is_of_run(b)) {
+        run.sort();
+    }
 }
 
 pub(crate) fn is_failing_bitfield(request: &Words) -> bool {

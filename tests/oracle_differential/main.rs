@@ -312,7 +312,7 @@ impl Pair {
         let (our_events, our_misses) = compare::told_apart(self.ours.events());
         let (redis_events, redis_misses) = compare::told_apart(self.redis.events());
         let (events, misses) = ((our_events, redis_events), (our_misses, redis_misses));
-        let logs = [self.ours.logged(), self.redis.logged()].map(compare::without_failed_bitfields);
+        let logs = [self.ours.logged(), self.redis.logged()].map(compare::in_fixed_order);
         let [our_log, redis_log] = &logs;
         let counters = (
             grown(&before.0, &self.ours.counters()),

@@ -9,7 +9,7 @@ use crate::call::{Answered, EventClass, WRONG_TYPE};
 use crate::number::{parse_double, parse_i64};
 use crate::object::{Collection, Text};
 use crate::values::listpack::Item;
-use crate::values::{End, List, ListOptions};
+use crate::values::{End, List, ListOptions, SortedSet};
 use crate::{Call, Object};
 
 const NO_NUMBER: &str = "ERR One or more scores can't be converted into double";
@@ -104,6 +104,12 @@ fn run(call: &mut Call<'_>, read_only: bool) -> Result<(), Answered> {
             Answered
         })
     })?;
+    // As in Redis, a sorted set is kept as a large one from now on.
+    if call.holds::<SortedSet>(&args[1])
+        && let Some(mut sorted_set) = call.edit::<SortedSet>(&args[1])?
+    {
+        sorted_set.unpack();
+    }
     let elements = if options.unsorted {
         elements
     } else {
@@ -267,12 +273,9 @@ fn reply_elements(call: &mut Call<'_>, elements: &[Vec<u8>], options: &Options<'
 }
 
 fn store_elements(call: &mut Call<'_>, target: &[u8], elements: &[Vec<u8>], options: &Options<'_>) {
-    let settings = &call.keyspace.settings;
-    let large_len = settings.list_packed_threshold;
-    let mut list = List::new(ListOptions {
-        fill: settings.list_max_listpack_size,
-        compress_depth: settings.list_compress_depth,
-    });
+    let large_len = call.keyspace.settings.list_packed_threshold;
+    // Whatever is configured: Redis's SORT does not look.
+    let mut list = List::new(ListOptions::default());
     for element in elements {
         if options.get.is_empty() {
             list.push(End::Right, element, large_len);

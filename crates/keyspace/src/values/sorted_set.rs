@@ -282,7 +282,11 @@ impl SortedSet {
     }
 
     /// Makes it large.
-    fn unpack(&mut self) {
+    /// Makes it large, whatever its size.
+    pub fn unpack(&mut self) {
+        if matches!(self.0, Form::Large(_)) {
+            return;
+        }
         let mut tree = RankedTree::default();
         for (item, score) in self.iter() {
             tree.insert(item.text(&mut itoa::Buffer::new()), score);
