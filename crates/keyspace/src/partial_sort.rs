@@ -1,6 +1,6 @@
 //! Sorting only as far as needed, with equal items in the order that Redis leaves them in.
 //!
-//! It is the quicksort of Bentley and McIlroy's "Engineering a Sort Function" in the variant of the BSDs, which Redis
+//! It is the quicksort of "Engineering a Sort Function" (1993) in the variant of the BSDs, which Redis
 //! has taken over. It is not stable, but what it does to equal items is a matter of its steps, which are followed.
 
 use std::cmp::Ordering;

@@ -295,10 +295,10 @@ fn options<'a>(
             request.order = Order::Descending;
         } else if is("COUNT") && left >= 1 {
             let count = call.integer(&args[at + 1]).ok_or(Answered)?;
-            request.count = match usize::try_from(count) {
-                Ok(count) if count > 0 => count,
-                _ => return call.refuse("ERR COUNT must be > 0"),
-            };
+            if count <= 0 {
+                return call.refuse("ERR COUNT must be > 0");
+            }
+            request.count = usize::try_from(count).unwrap_or(usize::MAX);
             at += 1;
         } else if may_store && left >= 1 && (is("STORE") || is("STOREDIST")) {
             request.stores_distances = is("STOREDIST");

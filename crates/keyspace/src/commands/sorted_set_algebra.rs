@@ -311,8 +311,8 @@ fn options(
             request.with_scores = true;
         } else if used == Use::Counted && left >= 1 && is("LIMIT") {
             at += 1;
-            match number::parse_i64(&words[at]).map(usize::try_from) {
-                Some(Ok(limit)) => request.limit = limit,
+            match number::parse_i64(&words[at]).map(u64::try_from) {
+                Some(Ok(limit)) => request.limit = usize::try_from(limit).unwrap_or(usize::MAX),
                 _ => return call.refuse("ERR LIMIT can't be negative"),
             }
         } else {

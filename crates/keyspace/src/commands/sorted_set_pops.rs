@@ -59,7 +59,7 @@ fn pop(call: &mut Call<'_>, end: End) -> Result<(), Answered> {
         2 => (1, Shape::Flat),
         3 => {
             let count = lastsave_resp::parse_i64(&args[2]);
-            let Some(count) = count.and_then(|count| usize::try_from(count).ok()) else {
+            let Some(count) = count.filter(|count| *count >= 0).map(saturated) else {
                 return call.refuse("ERR value is out of range, must be positive");
             };
             let pairs = call.reply.protocol() == Protocol::Resp3;
@@ -73,6 +73,11 @@ fn pop(call: &mut Call<'_>, end: End) -> Result<(), Answered> {
         return Ok(());
     }
     take(call, &args[1], end, count, shape).map(|_| ())
+}
+
+/// A number that is not negative, or as much of it as a 32-bit machine can count.
+fn saturated(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Takes up to `count` members from a sorted set that has some and answers with them. Returns their number.
@@ -152,7 +157,7 @@ fn take_counted(call: &mut Call<'_>, key: &[u8], end: End, count: usize) -> Resu
 fn several_keys<'a>(call: &mut Call<'a>, first: usize) -> Result<(Args<'a>, End, usize), Answered> {
     let args = call.args;
     let numkeys = match lastsave_resp::parse_i64(&args[first]) {
-        Some(numkeys) if numkeys > 0 => numkeys as usize,
+        Some(numkeys) if numkeys > 0 => saturated(numkeys),
         _ => return call.refuse("ERR numkeys should be greater than 0"),
     };
     let Some(end) = numkeys
@@ -172,7 +177,7 @@ fn several_keys<'a>(call: &mut Call<'a>, first: usize) -> Result<(Args<'a>, End,
         match options.next() {
             Some(text) if count.is_none() && option.eq_ignore_ascii_case(b"COUNT") => {
                 match lastsave_resp::parse_i64(text) {
-                    Some(number) if number > 0 => count = Some(number as usize),
+                    Some(number) if number > 0 => count = Some(saturated(number)),
                     _ => return call.refuse("ERR count should be greater than 0"),
                 }
             }
