@@ -307,7 +307,6 @@ impl Client {
         CLIENT_BYTES
             + self.input.capacity().max(self.executing_len)
             + self.unsent_len()
-            + self.words_len
             + self.transaction_memory_bytes()
             + self.subscriptions.memory_bytes()
     }

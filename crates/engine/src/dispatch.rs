@@ -303,6 +303,10 @@ impl Engine {
         {
             return Err(error);
         }
+        if writes && self.config.min_replicas_to_write > 0 && self.config.min_replicas_max_lag_s > 0
+        {
+            return Err("NOREPLICAS Not enough good replicas to write.".into());
+        }
         if client.subscriber
             && let Some(error) = Self::refuse_to_subscriber(client, &resolved.full_name())
         {

@@ -24,6 +24,9 @@ use crate::workers::{Report, Workers};
 /// Bytes read at once from one connection.
 const READ_LEN: usize = 64 << 10;
 
+/// Reads from one connection before the next has its turn.
+const READS: usize = 16;
+
 /// What was read from several connections waits in one buffer of this size, so that the engine knows what is coming
 /// before it begins.
 const INBOX_LEN: usize = 4 * READ_LEN;
@@ -337,27 +340,39 @@ impl Reactor {
 
     /// Reads what a connection has sent and leaves it in the inbox.
     fn receive(&mut self, place: usize, now_us: u64) {
+        for _ in 0..READS {
+            if !self.receive_some(place, now_us) {
+                return;
+            }
+        }
+    }
+
+    /// Reads once from a connection. Returns whether it may have more.
+    fn receive_some(&mut self, place: usize, now_us: u64) -> bool {
         if self.inbox.len() - self.inbox_len < READ_LEN
             || self.inbox_parts.len() == INBOX_CONNECTIONS
         {
             self.handle_inbox(now_us);
         }
         let Some(connection) = &self.connections[place] else {
-            return;
+            return false;
         };
         let start = self.inbox_len;
         let room = &mut self.inbox[start..start + READ_LEN];
         match rustix::net::recv(&connection.fd, room, RecvFlags::empty()) {
-            Ok((0, _)) => self.disconnect(place, now_us),
-            Ok((len, _)) => {
+            Ok((len @ 1.., _)) => {
                 self.inbox_len += len;
                 let part = start..self.inbox_len;
                 self.engine
                     .expect_input(connection.client, &self.inbox[part.clone()]);
                 self.inbox_parts.push((connection.client, part));
+                len == READ_LEN
             }
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(_) => self.disconnect(place, now_us),
+            Err(Errno::AGAIN | Errno::INTR) => false,
+            Ok((0, _)) | Err(_) => {
+                self.disconnect(place, now_us);
+                false
+            }
         }
     }
 

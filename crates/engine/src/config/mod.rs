@@ -93,6 +93,8 @@ pub struct Config {
     /// Bytes, or negative: a percentage of `maxmemory`.
     pub maxmemory_clients: i64,
     pub notify_keyspace_events: String,
+    pub min_replicas_to_write: u32,
+    pub min_replicas_max_lag_s: u32,
     pub requirepass: String,
     pub enable_debug_command: String,
     pub enable_protected_configs: String,
@@ -183,6 +185,8 @@ impl Default for Config {
             ],
             maxmemory_clients: 0,
             notify_keyspace_events: String::new(),
+            min_replicas_to_write: 0,
+            min_replicas_max_lag_s: 10,
             requirepass: String::new(),
             enable_debug_command: "no".into(),
             enable_protected_configs: "no".into(),

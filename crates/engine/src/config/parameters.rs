@@ -563,10 +563,10 @@ parameters! {
         "The address that a replica tells its primary.";
     "replica-announce-port" | "slave-announce-port" => whole(0, 65535), stored("0"), NONE,
         "The port that a replica tells its primary.";
-    "min-replicas-to-write" | "min-slaves-to-write" => whole(0, INT), stored("0"), DEFAULT_ONLY,
-        "Replicas without which writes are refused.";
-    "min-replicas-max-lag" | "min-slaves-max-lag" => whole(0, INT), stored("10"), NONE,
-        "Seconds after which a replica no longer counts.";
+    "min-replicas-to-write" | "min-slaves-to-write" => whole(0, INT), number!(min_replicas_to_write), NONE,
+        "Replicas without which writes are refused. There are none, so that a number above 0 refuses them all.";
+    "min-replicas-max-lag" | "min-slaves-max-lag" => whole(0, INT), number!(min_replicas_max_lag_s), NONE,
+        "Seconds after which a replica no longer counts; 0 lifts the demand for replicas.";
     "repl-diskless-sync" => BOOL, stored("yes"), NONE,
         "Whether a replica is sent its data set without a file.";
     "repl-diskless-sync-delay" => whole(0, INT), stored("5"), NONE,
