@@ -138,7 +138,7 @@ fn waiting_ends_when_its_time_is_over_or_somebody_says_so() {
     let id = server.run_as(waiter, "CLIENT ID")[1..].to_owned();
     server.run_as(waiter, "BLMOVE a b LEFT LEFT 0");
     assert_eq!(server.run(&format!("CLIENT UNBLOCK {id}")), ":1");
-    assert_eq!(server.take_reply(waiter), "$-1");
+    assert_eq!(server.take_reply(waiter), "*-1");
     server.run_as(waiter, "BLPOP q 0");
     assert_eq!(server.run(&format!("CLIENT UNBLOCK {id} ERROR")), ":1");
     assert_eq!(
@@ -317,5 +317,36 @@ fn the_largest_clients_go_when_all_take_too_much() {
     assert!(
         list.contains("name=small") && !list.contains("name=large"),
         "{list}"
+    );
+}
+
+#[test]
+fn who_serves_others_hears_of_it_behind_the_own_reply() {
+    let mut server = TestServer::start("notify-keyspace-events El\n");
+    let waiter = server.connect();
+    server.run("HELLO 3");
+    server.run("SUBSCRIBE __keyevent@0__:lpop");
+    server.run_as(waiter, "BLPOP q 0");
+    assert_eq!(
+        server.run("RPUSH q a"),
+        ":1 >3 $7 message $19 __keyevent@0__:lpop $1 q"
+    );
+}
+
+#[test]
+fn limits_of_requests_follow_the_configuration() {
+    let mut server = TestServer::start("requirepass secret\n");
+    let client = server.connect();
+    let words = format!("*12\r\n$4\r\nMSET\r\n{}", "$1\r\na\r\n".repeat(11));
+    assert_eq!(
+        server.send(client, words.as_bytes()),
+        "-ERR Protocol error: unauthenticated multibulk length"
+    );
+    let client = server.connect();
+    server.run("AUTH secret");
+    server.run("CONFIG SET requirepass \"\"");
+    assert_eq!(
+        server.send(client, words.as_bytes()),
+        "-ERR wrong number of arguments for 'mset' command"
     );
 }

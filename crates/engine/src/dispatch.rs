@@ -40,17 +40,33 @@ fn is_cross_protocol(name: &[u8]) -> bool {
 }
 
 impl Engine {
-    pub(crate) fn request_limits(&self) -> Limits {
-        let mut limits = Limits {
+    /// What one request may cost, before or after its client has given the password.
+    pub(crate) fn request_limits(&self, requires_login: bool) -> Limits {
+        let limits = Limits {
             max_bulk_len: self.config.proto_max_bulk_len as usize,
             ..Limits::default()
         };
-        if !self.config.requirepass.is_empty() {
-            limits.max_bulk_len = UNAUTHENTICATED_WORD_LEN;
-            limits.max_words = UNAUTHENTICATED_WORDS;
-            limits.unauthenticated = true;
+        if requires_login {
+            Limits {
+                max_bulk_len: UNAUTHENTICATED_WORD_LEN,
+                max_words: UNAUTHENTICATED_WORDS,
+                unauthenticated: true,
+                ..limits
+            }
+        } else {
+            limits
         }
-        limits
+    }
+
+    /// The limits of requests may have changed: every client, the one being served included, obeys them from its next.
+    pub(crate) fn renew_request_limits(&mut self, served: &mut Client) {
+        served.new_limits = Some(self.request_limits(self.requires_login(served)));
+        for id in self.clients.ids() {
+            if let Some(mut client) = self.clients.take(id) {
+                client.new_limits = Some(self.request_limits(self.requires_login(&client)));
+                self.clients.put_back(client);
+            }
+        }
     }
 
     /// Bytes have come from a client: executes the whole requests in what it had sent before and these, and keeps the
@@ -129,6 +145,9 @@ impl Engine {
                 let next = &input[looked_to..];
                 looked_to += self.ahead.look(&self.keyspace, client.db, next);
             }
+            if let Some(limits) = client.new_limits.take() {
+                parser.set_limits(limits);
+            }
             match parser.parse(&input[taken..]) {
                 Ok(Some((args, len))) => {
                     if !args.is_empty() && !self.execute(client, args, vfs) {
@@ -136,9 +155,6 @@ impl Engine {
                         break;
                     }
                     taken += len;
-                    if let Some(limits) = client.new_limits.take() {
-                        parser.set_limits(limits);
-                    }
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -232,6 +248,7 @@ impl Engine {
             answers => answers,
         };
         self.serve_waiters();
+        self.deliver_late(client);
         true
     }
 

@@ -13,7 +13,7 @@ use crate::clients::Clients;
 use crate::observe::Observed;
 use crate::pause::Pause;
 use crate::persistence::{Aof, Saves, Snapshot};
-use crate::pubsub::PubSub;
+use crate::pubsub::{OwnedMessage, PubSub};
 use crate::stats::Stats;
 use crate::{
     AofStatus, ClientId, Config, Event, ExitReason, JobId, JobOutcome, Level, LoadProgress,
@@ -49,6 +49,8 @@ pub struct Engine {
     pub(crate) keyspace: Keyspace,
     pub(crate) clients: Clients,
     pub(crate) pubsub: PubSub,
+    /// Messages to a client that was being served, by others served meanwhile.
+    pub(crate) undelivered: Vec<(ClientId, OwnedMessage)>,
     pub(crate) waiters: Waiters,
     /// Who is shown every command.
     pub(crate) monitors: Vec<ClientId>,
@@ -118,6 +120,7 @@ impl Engine {
             keyspace: Keyspace::new(config.databases, seed),
             clients: Clients::default(),
             pubsub: PubSub::default(),
+            undelivered: Vec::new(),
             waiters: Waiters::default(),
             monitors: Vec::new(),
             pause: None,
@@ -208,7 +211,7 @@ impl Engine {
     pub fn handle_connect(&mut self, now_us: u64, address: &str, local_address: &str) -> ClientId {
         self.now_us = now_us;
         self.stats.connections += 1;
-        let limits = self.request_limits();
+        let limits = self.request_limits(!self.config.requirepass.is_empty());
         let mut client = Client::new(
             self.clients.next_id(),
             now_us,

@@ -5,6 +5,7 @@ use lastsave_resp::Args;
 
 use crate::client::Client;
 use crate::engine::Engine;
+use crate::pubsub::Message;
 
 /// What stands where a password stood.
 pub(crate) const REDACTED: &[u8] = b"(redacted)";
@@ -62,9 +63,7 @@ impl Engine {
         }
         line.extend_from_slice(b"\r\n");
         for id in self.monitors.clone() {
-            self.deliver(&mut Some(&mut *client), id, |reply| {
-                reply.buf_mut().extend_from_slice(&line);
-            });
+            self.deliver(&mut Some(&mut *client), id, &Message::Line(&line));
         }
     }
 }

@@ -157,6 +157,55 @@ impl PubSub {
     }
 }
 
+/// Output that nobody asked for.
+pub(crate) enum Message<'a> {
+    /// A push of these strings.
+    Push(&'a [&'a [u8]]),
+    /// A line, its end included.
+    Line(&'a [u8]),
+}
+
+/// A [`Message`] to be given later.
+pub(crate) enum OwnedMessage {
+    Push(Vec<Vec<u8>>),
+    Line(Vec<u8>),
+}
+
+impl Message<'_> {
+    fn write(&self, reply: &mut Reply) {
+        match self {
+            Self::Push(parts) => {
+                reply.push(parts.len());
+                for part in *parts {
+                    reply.bulk(part);
+                }
+            }
+            Self::Line(line) => reply.buf_mut().extend_from_slice(line),
+        }
+    }
+
+    fn to_owned(&self) -> OwnedMessage {
+        match self {
+            Self::Push(parts) => {
+                OwnedMessage::Push(parts.iter().map(|part| part.to_vec()).collect())
+            }
+            Self::Line(line) => OwnedMessage::Line(line.to_vec()),
+        }
+    }
+}
+
+impl OwnedMessage {
+    fn write(&self, reply: &mut Reply) {
+        match self {
+            Self::Push(parts) => {
+                let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+                Message::Push(&parts).write(reply);
+            }
+            Self::Line(line) => Message::Line(line).write(reply),
+        }
+    }
+}
+
 /// What a confirmation tells: of which kind, which name if any, and how many subscriptions there are now.
 fn confirm(reply: &mut Reply, kind: &[u8], name: Option<&[u8]>, count: usize) {
     reply.push(3);
@@ -250,12 +299,8 @@ impl Engine {
             .unwrap_or_default()
         {
             receivers += 1;
-            self.deliver(current, id, |reply| {
-                reply.push(3);
-                for part in [b"message", channel, message] {
-                    reply.bulk(part);
-                }
-            });
+            let parts = [b"message", channel, message];
+            self.deliver(current, id, &Message::Push(&parts));
         }
         let patterns = self.pubsub.patterns.iter();
         let matching: Vec<(Vec<u8>, Vec<ClientId>)> = patterns
@@ -265,12 +310,8 @@ impl Engine {
         for (pattern, ids) in matching {
             for id in ids {
                 receivers += 1;
-                self.deliver(current, id, |reply| {
-                    reply.push(4);
-                    for part in [b"pmessage", &pattern[..], channel, message] {
-                        reply.bulk(part);
-                    }
-                });
+                let parts = [b"pmessage", &pattern[..], channel, message];
+                self.deliver(current, id, &Message::Push(&parts));
             }
         }
         receivers
@@ -279,30 +320,27 @@ impl Engine {
     fn publish_to_shard(&mut self, current: &mut Client, channel: &[u8], message: &[u8]) -> usize {
         let ids = self.pubsub.shards.get(channel).cloned().unwrap_or_default();
         for id in &ids {
-            self.deliver(&mut Some(current), *id, |reply| {
-                reply.push(3);
-                for part in [b"smessage", channel, message] {
-                    reply.bulk(part);
-                }
-            });
+            let parts = [b"smessage", channel, message];
+            self.deliver(&mut Some(current), *id, &Message::Push(&parts));
         }
         ids.len()
     }
 
-    /// Appends output that nobody asked for to the replies of a client, who may be the one being served.
+    /// Appends output that nobody asked for to the replies of a client. `current` is the client being served; another one
+    /// that is not in its place is served around it, and gets the message when that is over.
     pub(crate) fn deliver(
         &mut self,
         current: &mut Option<&mut Client>,
         to: ClientId,
-        write: impl FnOnce(&mut Reply),
+        message: &Message<'_>,
     ) {
         if let Some(current) = current.as_mut().filter(|current| current.id == to) {
-            return write(&mut current.reply);
+            return message.write(&mut current.reply);
         }
         let Some(client) = self.clients.get_mut(to) else {
-            return;
+            return self.undelivered.push((to, message.to_owned()));
         };
-        write(&mut client.reply);
+        message.write(&mut client.reply);
         client.gate_reply(None);
         let waits = client.is_waiting();
         let announce = client.must_announce();
@@ -313,6 +351,21 @@ impl Engine {
             self.outputs.push_back(crate::Output::Reply(to));
         }
         self.enforce_output_limit_of(to);
+    }
+
+    /// Gives a client the messages that came while it was served.
+    #[inline]
+    pub(crate) fn deliver_late(&mut self, client: &mut Client) {
+        if self.undelivered.is_empty() {
+            return;
+        }
+        for (to, message) in std::mem::take(&mut self.undelivered) {
+            if to == client.id {
+                message.write(&mut client.reply);
+            }
+        }
+        client.gate_reply(None);
+        self.enforce_output_limit(client);
     }
 
     pub(crate) fn pubsub_command(

@@ -147,7 +147,10 @@ impl Engine {
         };
         match config::config_set(&mut self.config, &pairs, by) {
             Ok(change) => match self.obey_change(&change.previous, vfs) {
-                Ok(()) => client.reply.ok(),
+                Ok(()) => {
+                    self.renew_request_limits(client);
+                    client.reply.ok();
+                }
                 Err((name, reason)) => {
                     self.config = change.previous;
                     self.obey_config();

@@ -1,7 +1,7 @@
 //! Commands about the connection that they come by: AUTH, HELLO, PING, RESET, SELECT.
 
 use lastsave_keyspace::{arity_error, number::parse_i64};
-use lastsave_resp::{Args, Limits, Protocol};
+use lastsave_resp::{Args, Protocol};
 
 use super::SYNTAX_ERROR;
 use crate::REDIS_VERSION;
@@ -75,10 +75,7 @@ impl Engine {
 
     fn let_in(&self, client: &mut Client) {
         client.authenticated = true;
-        client.new_limits = Some(Limits {
-            max_bulk_len: self.config.proto_max_bulk_len as usize,
-            ..Limits::default()
-        });
+        client.new_limits = Some(self.request_limits(false));
     }
 
     pub(super) fn hello(&mut self, client: &mut Client, args: Args<'_>) {
