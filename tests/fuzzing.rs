@@ -17,7 +17,8 @@ struct Server {
 impl Server {
     fn start(mut disk: SimDisk) -> Self {
         let config: Config = lastsave_engine::config::parse_file(
-            "appendonly yes\nsave \"\"\nproto-max-bulk-len 1mb\nauto-aof-rewrite-percentage 0",
+            "appendonly yes\nsave \"\"\nproto-max-bulk-len 1mb\nauto-aof-rewrite-percentage 0\n\
+             client-output-buffer-limit normal 4mb 0 0",
         )
         .expect("the configuration is valid");
         let mut engine = Engine::new(config, Host::default(), 7);
