@@ -5,6 +5,7 @@ use super::sorted_set_ranges::reply_member;
 use crate::Call;
 use crate::call::{Answered, EventClass};
 use crate::values::Set;
+use crate::values::listpack::Item;
 
 /// SPOP of this many times as many members as it leaves puts those left together anew.
 const REBUILD_RATIO: usize = 5;
@@ -131,7 +132,7 @@ fn pop_one(call: &mut Call<'_>) -> Result<(), Answered> {
     let key = &args[1];
     let set = call.edit::<Set>(key)?.map(|set| set.clone());
     let member = set.as_ref().and_then(|set| call.any(set));
-    let Some(member) = member.map(|member| member.to_vec()) else {
+    let Some(member) = member.map(Item::to_vec) else {
         call.reply.null();
         return Ok(());
     };
@@ -178,7 +179,7 @@ fn pop_many(call: &mut Call<'_>) -> Result<(), Answered> {
     let rest = set.len() - count;
     let popped: Vec<Vec<u8>> = if rest * REBUILD_RATIO > count {
         let sample = call.sample(&set, count);
-        sample.into_iter().map(|member| member.to_vec()).collect()
+        sample.into_iter().map(Item::to_vec).collect()
     } else {
         let max_integers = call.keyspace.settings.set_max_intset_entries;
         let mut kept = Set::default();
@@ -186,7 +187,7 @@ fn pop_many(call: &mut Call<'_>) -> Result<(), Answered> {
             kept.insert(member.text(&mut itoa::Buffer::new()), max_integers);
         }
         let popped = set.iter().filter(|member| !kept.contains_item(*member));
-        let popped = popped.map(|member| member.to_vec()).collect();
+        let popped = popped.map(Item::to_vec).collect();
         if let Some(mut set) = call.edit::<Set>(key)? {
             *set = kept;
         }

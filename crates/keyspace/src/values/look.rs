@@ -35,7 +35,7 @@ pub(crate) fn append_digest(value: ValueRef<'_, Object>, record: &mut Vec<u8>) {
             append_unordered(record, set.iter().map(|member| [member, Item::Bytes(b"")]))
         }
         Object::Hash(hash) => {
-            append_unordered(record, hash.iter().map(|(field, value)| [field, value]))
+            append_unordered(record, hash.iter().map(|(field, value)| [field, value]));
         }
         Object::SortedSet(set) => set.append_digest(record),
         Object::Stream(stream) => stream.append_digest(record),

@@ -272,7 +272,7 @@ mod tests {
     fn integers_are_packed_while_they_are_few() {
         let mut integers = set(&["5", "-1", "5"]);
         assert_eq!(integers.encoding_name(), "intset");
-        let members: Vec<_> = integers.iter().map(|member| member.integer()).collect();
+        let members: Vec<_> = integers.iter().map(Item::integer).collect();
         assert_eq!(members, [Some(-1), Some(5)]);
         assert!(integers.contains(b"5") && !integers.contains(b"05"));
         assert!(!integers.remove(b"x") && integers.remove(b"5"));
