@@ -71,8 +71,8 @@ fn facts(side: &mut Side, key: &[u8]) -> Facts {
     };
     let content = side.call_all(&[request]).remove(0);
     let content = match (kind.text(), encoding.text()) {
-        (b"set", b"hashtable") => in_order(content, 1),
-        (b"hash", b"hashtable") => in_order(content, 2),
+        (b"set", b"hashtable") => in_order(&content, 1),
+        (b"hash", b"hashtable") => in_order(&content, 2),
         (b"stream", _) => {
             let mut entries = about(&["XRANGE"]);
             entries.extend(words(&["-", "+"]));
@@ -89,7 +89,7 @@ fn facts(side: &mut Side, key: &[u8]) -> Facts {
     }
 }
 
-fn in_order(value: Value, step: usize) -> Value {
+fn in_order(value: &Value, step: usize) -> Value {
     let mut items: Vec<&[Value]> = value.items().chunks(step).collect();
     items.sort();
     Value::Array(b'*', items.concat())

@@ -99,7 +99,7 @@ fn move_element(call: &mut Call<'_>, from: End, to: End) -> Result<(), Answered>
     // A destination of another type is an error before anything is taken.
     call.edit::<List>(destination)?;
     let element = match call.edit::<List>(source)? {
-        Some(mut list) => list.pop(from, |item| item.to_vec()).unwrap_or_default(),
+        Some(mut list) => list.pop(from).unwrap_or_default(),
         None => return Ok(()),
     };
     edit_or_new(call, destination)?.push(to, &element, large_len);

@@ -120,7 +120,7 @@ fn pop(call: &mut Call<'_>, name: &str, end: End) -> Result<(), Answered> {
     };
     match count {
         None => {
-            let element = list.pop(end, |item| item.to_vec()).unwrap_or_default();
+            let element = list.pop(end).unwrap_or_default();
             drop(list);
             call.reply.bulk(&element);
             popped(call, key, end, 1);

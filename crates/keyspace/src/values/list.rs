@@ -216,8 +216,8 @@ impl List {
         });
     }
 
-    /// Takes an element out at one end and hands it to `then` first. `None` if there is none.
-    pub fn pop<R>(&mut self, end: End, then: impl FnOnce(Item<'_>) -> R) -> Option<R> {
+    /// Takes an element out at one end. `None` if there is none.
+    pub fn pop(&mut self, end: End) -> Option<Vec<u8>> {
         let last = self.nodes.len().checked_sub(1)?;
         let (at, offset) = match end {
             End::Left => (0, 0),
@@ -227,9 +227,9 @@ impl List {
             End::Left => self.nodes[at].entries().next()?,
             End::Right => self.nodes[at].entries().next_back()?,
         };
-        let result = then(item);
+        let element = item.to_vec();
         self.remove_in_node(at, offset, 1);
-        Some(result)
+        Some(element)
     }
 
     /// The element number `index`.

@@ -143,7 +143,7 @@ proptest! {
                     model.insert(if left { 0 } else { model.len() }, text(of));
                 }
                 Step::Pop(left) => {
-                    let popped = list.pop(end(left), |item| item.to_vec());
+                    let popped = list.pop(end(left));
                     let expected = match left {
                         _ if model.is_empty() => None,
                         true => Some(model.remove(0)),
