@@ -285,11 +285,11 @@ impl Pair {
                 replaces,
                 spoiled,
             } => {
-                let dump = self
-                    .redis
-                    .call_all(&[vec![b"DUMP".to_vec(), from.clone()]])
-                    .remove(0);
-                self.ours.call_all(&[vec![b"DUMP".to_vec(), from.clone()]]);
+                let dump = vec![b"DUMP".to_vec(), from.clone()];
+                let (ours, redis) = self.both(std::slice::from_ref(&dump)).remove(0);
+                if !comparison.is_same(&dump, &ours, &redis) {
+                    return Some(describe(&dump, &ours, &redis));
+                }
                 let mut payload = redis.text().to_vec();
                 if let (Some((at, byte)), false) = (spoiled, payload.is_empty()) {
                     let at = at % payload.len();
