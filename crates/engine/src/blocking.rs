@@ -286,7 +286,7 @@ impl Engine {
                 self.unpark(&mut client);
                 self.observe_answer(&client, command, request.as_args(), start, took_us);
             }
-            self.gather_effects(&mut client, request.as_args(), start);
+            self.gather_effects(&mut client, command, request.as_args(), start);
             self.end_unit(&mut client, start);
         }
         self.put_back(client);

@@ -302,13 +302,22 @@ impl Client {
         self.queued.push(queued);
     }
 
-    /// Bytes held for this connection: `tot-mem` of CLIENT LIST.
+    /// Bytes held for this connection.
     pub(crate) fn memory_bytes(&self) -> usize {
         CLIENT_BYTES
             + self.input.capacity().max(self.executing_len)
             + self.unsent_len()
             + self.transaction_memory_bytes()
             + self.subscriptions.memory_bytes()
+    }
+
+    /// As [`Client::memory_bytes`], with what is to come of a long word that is being received: `tot-mem` of CLIENT LIST.
+    pub(crate) fn promised_memory_bytes(&self) -> usize {
+        let to_come = match self.parser.long_word_start() {
+            0 => 0,
+            _ => self.parser.missing_len(),
+        };
+        self.memory_bytes().saturating_add(to_come)
     }
 
     /// Leaves MULTI and forgets what was queued and watched. Returns whether it watched anything.

@@ -350,3 +350,25 @@ fn limits_of_requests_follow_the_configuration() {
         "-ERR wrong number of arguments for 'mset' command"
     );
 }
+
+#[test]
+fn messages_about_the_own_command_stand_where_redis_puts_them() {
+    let mut server = TestServer::start("notify-keyspace-events E$ln\n");
+    server.run("HELLO 3");
+    server.run("PSUBSCRIBE __keyevent*");
+    let push = |name: &str, key: &str| {
+        let channel = format!("__keyevent@0__:{name}");
+        format!(
+            ">4 $8 pmessage $11 __keyevent* ${} {channel} $1 {key}",
+            channel.len()
+        )
+    };
+    assert_eq!(
+        server.run("INCR n"),
+        format!("{} {} :1", push("new", "n"), push("incrby", "n"))
+    );
+    assert_eq!(
+        server.run("LPUSH l a"),
+        format!("{} :1 {}", push("new", "l"), push("lpush", "l"))
+    );
+}

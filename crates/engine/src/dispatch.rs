@@ -392,7 +392,7 @@ impl Engine {
                     effects: &mut self.effects,
                 });
                 let block = self.effects.block.take();
-                self.gather_effects(client, args, start);
+                self.gather_effects(client, command, args, start);
                 if let Some(block) = block {
                     self.park(client, command, args, block);
                 }
@@ -433,7 +433,13 @@ impl Engine {
 
     /// Takes up what a data command did: counters, watched keys, the unit for the append-only file.
     /// `start` is where its reply begins.
-    pub(crate) fn gather_effects(&mut self, client: &mut Client, args: Args<'_>, start: usize) {
+    pub(crate) fn gather_effects(
+        &mut self,
+        client: &mut Client,
+        command: &'static Command,
+        args: Args<'_>,
+        start: usize,
+    ) {
         let effects = &mut self.effects;
         self.stats.hits += effects.hits;
         self.stats.misses += effects.misses;
@@ -469,7 +475,7 @@ impl Engine {
         for line in std::mem::take(&mut self.effects.log) {
             self.log(Level::Verbose, line);
         }
-        self.publish_effects(client, start);
+        self.publish_effects(client, command, start);
     }
 
     /// Appends the gathered unit to the append-only file: bare if it is one command, else between MULTI and EXEC.

@@ -151,7 +151,12 @@ impl Engine {
             self.all_clients_memory += memory;
             self.all_clients_memory -= client.held_memory;
             client.held_memory = memory;
-            let evictable = if client.no_evict { 0 } else { memory };
+            // A long word counts from when it is announced, as in Redis, which makes room for it then.
+            let evictable = if client.no_evict {
+                0
+            } else {
+                client.promised_memory_bytes()
+            };
             self.clients_memory += evictable;
             self.clients_memory -= client.counted_memory;
             client.counted_memory = evictable;

@@ -1,6 +1,6 @@
 //! Keyspace notifications: what happened to keys, published to whom it may concern.
 
-use lastsave_keyspace::{Event, EventClass};
+use lastsave_keyspace::{Command, Event, EventClass};
 
 use crate::client::Client;
 use crate::engine::Engine;
@@ -21,6 +21,47 @@ const LETTERS: [(char, EventClass); 11] = [
     ('m', EventClass::KeyMiss),
 ];
 
+/// The commands that Redis answers before it tells what they did. It only shows on a connection that listens to its own
+/// doings, in RESP3.
+const ANSWER_FIRST: [&str; 36] = [
+    "bitfield",
+    "blmpop",
+    "blpop",
+    "brpop",
+    "expire",
+    "expireat",
+    "geoadd",
+    "getdel",
+    "getex",
+    "getset",
+    "hincrby",
+    "hincrbyfloat",
+    "hmset",
+    "hset",
+    "hsetnx",
+    "lmpop",
+    "lpop",
+    "lpush",
+    "lpushx",
+    "lset",
+    "pexpire",
+    "pexpireat",
+    "rpop",
+    "rpush",
+    "rpushx",
+    "sdiffstore",
+    "sinterstore",
+    "sunionstore",
+    "xadd",
+    "xsetid",
+    "zadd",
+    "zdiffstore",
+    "zincrby",
+    "zinterstore",
+    "zrangestore",
+    "zunionstore",
+];
+
 /// The classes chosen by the letters of the parameter, as [`lastsave_keyspace::Effects::notifying`] wants them. None
 /// are unless `K` or `E` says by which channels they are published.
 pub(crate) fn classes_of(letters: &str) -> u16 {
@@ -37,17 +78,29 @@ pub(crate) fn classes_of(letters: &str) -> u16 {
 }
 
 impl Engine {
-    /// Publishes what the last command did to keys. `start` is where its reply begins: messages to the client itself
-    /// go before it.
+    /// Publishes what the last command did to keys. `start` is where its reply begins: messages to the client itself go
+    /// before it or behind it, as in Redis.
     #[inline]
-    pub(crate) fn publish_effects(&mut self, client: &mut Client, start: usize) {
+    pub(crate) fn publish_effects(
+        &mut self,
+        client: &mut Client,
+        command: &'static Command,
+        start: usize,
+    ) {
         if self.effects.events.is_empty() {
             return;
         }
         let events = std::mem::take(&mut self.effects.events);
+        let (before, behind): (Vec<Event>, Vec<Event>) = if ANSWER_FIRST.contains(&command.name) {
+            let is_new = |event: &Event| event.class == EventClass::New;
+            events.into_iter().partition(is_new)
+        } else {
+            (events, Vec::new())
+        };
         let reply = client.reply.buf_mut().split_off(start);
-        self.publish_events(&mut Some(&mut *client), &events);
+        self.publish_events(&mut Some(&mut *client), &before);
         client.reply.buf_mut().extend_from_slice(&reply);
+        self.publish_events(&mut Some(&mut *client), &behind);
     }
 
     /// Publishes that something happened to a key outside of any command.

@@ -206,7 +206,7 @@ impl Engine {
             unsent.min(REPLY_ALLOWANCE),
             listed.div_ceil(REPLY_ALLOWANCE),
             listed,
-            client.memory_bytes(),
+            client.promised_memory_bytes(),
             client
                 .last_command
                 .map_or_else(|| "NULL".into(), |resolved| resolved.full_name()),
