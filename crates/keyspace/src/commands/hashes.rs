@@ -270,7 +270,7 @@ fn random_fields(call: &mut Call<'_>) -> Result<(), Answered> {
         call.reply.array(0);
         return Ok(());
     };
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    let wanted = call.wanted(count)?;
     let pairs = with_values && call.reply.protocol() == Protocol::Resp3;
     let header = |reply: &mut Reply, len| {
         reply.array(if with_values && !pairs { 2 * len } else { len });

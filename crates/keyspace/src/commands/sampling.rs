@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::Call;
+use crate::call::Answered;
 use crate::values::listpack::Item;
 use crate::values::{Hash, Set};
 
@@ -64,7 +65,19 @@ impl Sampled for Hash {
     }
 }
 
+/// How often elements may be drawn with repetition: an answer of more would take gigabytes.
+const MOST_DRAWS: u64 = 1 << 27;
+
 impl Call<'_> {
+    /// How many elements a count of SRANDMEMBER and its like asks for, or an error is answered. A negative one says how often
+    /// to draw.
+    pub(super) fn wanted(&mut self, count: i64) -> Result<usize, Answered> {
+        if count < 0 && count.unsigned_abs() > MOST_DRAWS {
+            return self.refuse("ERR value is out of range");
+        }
+        Ok(usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX))
+    }
+
     /// An element, each with the same chance.
     pub(super) fn any<'c, C: Sampled>(&mut self, collection: &'c C) -> Option<C::Element<'c>> {
         collection.any(&mut || self.keyspace.next_random())

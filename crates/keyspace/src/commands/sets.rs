@@ -227,7 +227,7 @@ fn random_member(call: &mut Call<'_>) -> Result<(), Answered> {
 fn random_members(call: &mut Call<'_>) -> Result<(), Answered> {
     let args = call.args;
     let count = call.integer_within(&args[2], -i64::MAX, i64::MAX)?;
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    let wanted = call.wanted(count)?;
     let Some(set) = call.view::<Set>(&args[1])?.map(|(set, _)| set.clone()) else {
         call.reply.array(0);
         return Ok(());

@@ -317,7 +317,7 @@ fn random_members(call: &mut Call<'_>) -> Result<(), Answered> {
             return Ok(());
         }
     };
-    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    let wanted = call.wanted(count)?;
     let pairs = with_scores && call.reply.protocol() == Protocol::Resp3;
     let values_each = if with_scores && !pairs { 2 } else { 1 };
     let answer = |call: &mut Call<'_>, rank: usize| {
