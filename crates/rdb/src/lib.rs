@@ -12,11 +12,13 @@
 //! FE <length>                   the database of the keys to come
 //! FB <length> <length>          how many keys it has, and how many of them expire
 //! FC <8 bytes>                  the next key's expiry in ms since the epoch; only if it has one
-//! 00 <string> <string>          a string: type, key, value
+//! 00 <string> <string>          a key: its type (here a string), its name, its value
 //! …                             more keys, more databases
 //! FF                            the end
 //! <8 bytes>                     CRC-64 of everything before it, or zero if switched off
 //! ```
+//!
+//! Other types of value have other numbers, and are laid out as the module `value` says.
 //!
 //! Expiries and the checksum are little-endian. Before a key there may also be `FD` and an expiry in seconds (four
 //! bytes, before version 3), `F8` and a length (seconds since the last use) or `F9` and a byte (how often it is

@@ -28,7 +28,8 @@ const SLACK: usize = 2 * MAX_LITERALS;
 pub struct Compressor {
     /// `base + position` of the last position entered under each hash. What earlier strings left behind is at
     /// most `base`, so that nothing needs clearing between strings.
-    slots: Box<[u32; SLOTS]>,
+    /// It is there from the first string on.
+    slots: Option<Box<[u32; SLOTS]>>,
     base: u32,
     output: Vec<u8>,
 }
@@ -40,14 +41,10 @@ impl Default for Compressor {
 }
 
 impl Compressor {
-    /// A compressor with an empty table.
+    /// A compressor that has taken no memory yet.
     pub fn new() -> Self {
-        let slots = vec![0; SLOTS]
-            .into_boxed_slice()
-            .try_into()
-            .expect("the slice has SLOTS elements");
         Self {
-            slots,
+            slots: None,
             base: 0,
             output: Vec::new(),
         }
@@ -62,7 +59,7 @@ impl Compressor {
         let room_needed = 4;
         let end = input.len() - 2;
 
-        let slots = &mut *self.slots;
+        let slots = &mut **self.slots.get_or_insert_with(empty_slots);
         let output = &mut self.output[..];
         let mut written = 0;
         let mut literals_from = 0;
@@ -120,7 +117,7 @@ impl Compressor {
         let base = match self.base.checked_add(span) {
             Some(next) => std::mem::replace(&mut self.base, next),
             None => {
-                self.slots.fill(0);
+                self.slots = None;
                 self.base = span;
                 0
             }
@@ -131,6 +128,11 @@ impl Compressor {
         }
         Some(base)
     }
+}
+
+fn empty_slots() -> Box<[u32; SLOTS]> {
+    let slots = vec![0; SLOTS].into_boxed_slice();
+    slots.try_into().expect("the slice has SLOTS elements")
 }
 
 fn slot_of(trigram: u32) -> usize {
