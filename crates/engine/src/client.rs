@@ -313,10 +313,11 @@ impl Client {
 
     /// As [`Client::memory_bytes`], with what is to come of a long word that is being received: `tot-mem` of CLIENT LIST.
     pub(crate) fn promised_memory_bytes(&self) -> usize {
-        let to_come = match self.parser.long_word_start() {
+        let announced = match self.parser.long_word_start() {
             0 => 0,
-            _ => self.parser.missing_len(),
+            _ => self.input.len().saturating_add(self.parser.missing_len()),
         };
+        let to_come = announced.saturating_sub(self.input.capacity());
         self.memory_bytes().saturating_add(to_come)
     }
 
