@@ -390,6 +390,10 @@ const COUNT: usize = {
     count
 };
 
+#[expect(
+    clippy::large_const_arrays,
+    reason = "the index is computed from it, which a static does not allow"
+)]
 const SORTED: [Command; COUNT] = sorted_by_name();
 
 /// The table, sorted by name.

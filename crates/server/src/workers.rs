@@ -251,7 +251,7 @@ fn write_snapshots(
 fn wait(mut left_us: u64, stopped: impl Fn() -> bool) {
     while left_us > 0 && !stopped() {
         let slice_us = left_us.min(10_000);
-        std::thread::sleep(Duration::from_micros(slice_us));
+        thread::sleep(Duration::from_micros(slice_us));
         left_us -= slice_us;
     }
 }
