@@ -1,14 +1,18 @@
 //! redis-cli, and Redis's commands typed bare.
 
-use lastsave_dict::{Object as _, Record, ValueRef};
-use lastsave_keyspace::Object;
-use lastsave_rdb::{Aux, Encoder, EncoderOptions};
 use lastsave_resp::{ArgsBuf, append_request, split_words};
 
 use super::{Io, Mode, Shell, Style, words};
 use crate::World;
 use crate::reply::{bulk_text, error_text, format_for_terminal, format_raw};
 use crate::world::{Called, Connection};
+use options::{Refusal, parse_options};
+
+pub(super) use bare::{bare_command, is_command};
+
+mod bare;
+mod export;
+mod options;
 
 /// Messages shown behind one command at most.
 const SHOWN_MESSAGES: usize = 20;
@@ -36,90 +40,6 @@ impl Session {
         };
         let transaction = if self.in_transaction { "(TX)" } else { "" };
         format!("127.0.0.1:{}{db}{transaction}> ", self.port)
-    }
-}
-
-/// What redis-cli is asked to do.
-#[derive(Debug, Default)]
-struct Options {
-    port: Option<u16>,
-    db: Option<String>,
-    repeat: u64,
-    raw: Option<bool>,
-    rdb: Option<String>,
-    last_from_stdin: bool,
-}
-
-/// Whether a word is the name of a Redis command.
-pub(super) fn is_command(name: &str) -> bool {
-    lastsave_keyspace::lookup(name.as_bytes()).is_some()
-}
-
-/// The words of a line that is one Redis command and nothing for the shell: no pipe, no redirection. Words that both know
-/// (`echo`, `watch`, `sort`) are Redis's in capitals.
-pub(super) fn bare_command(line: &str) -> Option<Vec<Vec<u8>>> {
-    let (name, rest) = match line.trim_start().split_once(char::is_whitespace) {
-        Some((name, rest)) => (name, rest),
-        None => (line.trim(), ""),
-    };
-    if !is_command(name) || (words::find(name).is_some() && name != "watch") {
-        return None;
-    }
-    // `watch mykey` is Redis's, `watch 'ls -l'` the shell's.
-    if name == "watch" {
-        let command = rest.trim_start().trim_start_matches(['\'', '"', '-']);
-        let first = command.split_whitespace().next().unwrap_or("");
-        if first.is_empty() || words::find(first).is_some() || first == "n" {
-            return None;
-        }
-    }
-    // `save 900 1 # …` is a line of redis.conf: SAVE takes no words.
-    let is_parameter = lastsave_engine::config::parameter(name.as_bytes()).is_some();
-    if is_parameter && !rest.trim().is_empty() {
-        return None;
-    }
-    let line = without_comment(line);
-    if has_operator(line) {
-        return None;
-    }
-    split_words(line.as_bytes())
-}
-
-/// The line up to a ` # `.
-fn without_comment(line: &str) -> &str {
-    let mut quote = None;
-    for (index, c) in line.char_indices() {
-        match (quote, c) {
-            (None, '#') if line[..index].ends_with(char::is_whitespace) => {
-                let rest = &line[index + 1..];
-                if rest.is_empty() || rest.starts_with(char::is_whitespace) {
-                    return line[..index].trim_end();
-                }
-            }
-            (None, '"' | '\'') => quote = Some(c),
-            (Some(open), _) if open == c => quote = None,
-            _ => {}
-        }
-    }
-    line
-}
-
-/// Whether the shell has something to do with a line: a pipe, a redirection, a substitution.
-fn has_operator(line: &str) -> bool {
-    match super::parse::parse(line) {
-        Ok(parsed) => {
-            parsed.here_end.is_some()
-                || parsed.pipelines.len() != 1
-                || parsed.pipelines.iter().any(|pipeline| {
-                    pipeline.stages.len() != 1
-                        || pipeline
-                            .stages
-                            .iter()
-                            .any(|stage| stage.input.is_some() || stage.output.is_some())
-                })
-                || super::parse::substitution(line).is_some()
-        }
-        Err(_) => false,
     }
 }
 
@@ -470,165 +390,6 @@ impl Shell {
         self.show_log();
         self.mode = Mode::Redis(session);
     }
-
-    // redis-cli --rdb.
-
-    /// `redis-cli --rdb FILE`: the server's data as a snapshot, into a file or, for `-`, to the output.
-    fn export_rdb(&mut self, io: &mut Io, port: u16, path: &str) -> i32 {
-        let Some(engine) = self
-            .world
-            .engine()
-            .filter(|engine| engine.config().port == port)
-        else {
-            return self.refuse_connection(port);
-        };
-        let bytes = encode(engine, self.world.now_us());
-        for line in [
-            "sending REPLCONF capa eof",
-            "sending REPLCONF rdb-only 1",
-            &format!(
-                "SYNC sent to master, writing bytes of bulk transfer until EOF marker to '{path}'"
-            ),
-        ] {
-            self.note(Style::Plain, line);
-        }
-        if path == "-" {
-            self.print(io, Style::Plain, &bytes);
-            if io.piped.is_none() {
-                self.note(Style::Plain, "");
-            }
-        } else if let Err(error) = self.write_file(path, &bytes, false) {
-            self.complain(&format!("Error opening '{path}': {error}"));
-            return 1;
-        } else {
-            let path = self.resolve(path);
-            self.world.file_is_snapshot(&path);
-        }
-        let text = format!("Transfer finished with success after {} bytes", bytes.len());
-        self.note(Style::Plain, &text);
-        if io.stdin.take().is_some() {
-            self.note(
-                Style::Warning,
-                "--rdb only exports: what came by `<` was not read, and nothing was imported. To load a dump.rdb, put it in the server's directory and start the server (with appendonly no).",
-            );
-        }
-        0
-    }
-}
-
-/// The server's data as a snapshot.
-fn encode(engine: &lastsave_engine::Engine, now_us: u64) -> Vec<u8> {
-    let options = EncoderOptions {
-        compression: engine.config().rdbcompression,
-        checksum: engine.config().rdbchecksum,
-        usage: None,
-    };
-    let aux = Aux {
-        version: lastsave_engine::REDIS_VERSION,
-        created_at_s: now_us / 1_000_000,
-        used_memory: engine.status().used_memory,
-        aof_base: false,
-    };
-    let mut encoder = Encoder::new(options, &aux);
-    for (db, database) in engine.keyspace().databases.iter().enumerate() {
-        let keys = &database.keys;
-        if keys.is_empty() {
-            continue;
-        }
-        encoder.database(db, keys.len() as u64, keys.expiring_len() as u64);
-        for entry in keys.iter() {
-            let frozen: Object;
-            let value = match entry.value() {
-                ValueRef::Integer(number) => ValueRef::Integer(number),
-                ValueRef::Bytes(bytes) => ValueRef::Bytes(bytes),
-                ValueRef::Object(object) => {
-                    frozen = object.freeze();
-                    ValueRef::Object(&frozen)
-                }
-            };
-            encoder.record(
-                db,
-                &Record {
-                    key: entry.key(),
-                    value,
-                    expires_at_ms: entry.expires_at_ms(),
-                    tag: entry.tag(),
-                },
-            );
-        }
-    }
-    encoder.finish();
-    encoder.take(Vec::new())
-}
-
-/// Why redis-cli does nothing.
-enum Refusal {
-    /// It was asked about itself.
-    Told(String),
-    /// It was asked for something that it cannot do.
-    Wrong(String),
-}
-
-fn parse_options(args: &[String]) -> Result<(Options, &[String]), Refusal> {
-    let mut options = Options::default();
-    let mut index = 0;
-    while let Some(option) = args.get(index) {
-        let value = args.get(index + 1);
-        let value_of = |what: &str| {
-            value.ok_or_else(|| {
-                Refusal::Wrong(format!(
-                    "Unrecognized option or bad number of args for: '{what}'"
-                ))
-            })
-        };
-        match option.as_str() {
-            "-p" => {
-                options.port = Some(
-                    value_of(option)?
-                        .parse()
-                        .map_err(|_| Refusal::Wrong("Invalid server port.".into()))?,
-                );
-                index += 1;
-            }
-            "-n" => {
-                options.db = Some(value_of(option)?.clone());
-                index += 1;
-            }
-            "-r" => {
-                options.repeat = value_of(option)?.parse().unwrap_or(1).min(1_000_000);
-                index += 1;
-            }
-            "--rdb" => {
-                options.rdb = Some(value_of(option)?.clone());
-                index += 1;
-            }
-            // One machine, one user, no encryption: these change nothing.
-            "-h" | "-i" | "-a" | "--pass" | "--user" | "-u" | "-t" => index += 1,
-            "--no-auth-warning" | "-2" | "-3" | "-c" | "-e" => {}
-            "--raw" => options.raw = Some(true),
-            "--no-raw" => options.raw = Some(false),
-            "-x" => options.last_from_stdin = true,
-            "-v" | "--version" => {
-                return Err(Refusal::Told(format!(
-                    "redis-cli {}\n",
-                    lastsave_engine::REDIS_VERSION
-                )));
-            }
-            "--help" => {
-                return Err(Refusal::Told(
-                    "Usage: redis-cli [-p port] [-n db] [-r times] [-x] [--raw|--no-raw] [--rdb file] [command [arg …]]\n".into(),
-                ));
-            }
-            other if other.starts_with('-') && other.len() > 1 => {
-                return Err(Refusal::Wrong(format!(
-                    "Unrecognized option or bad number of args for: '{other}'"
-                )));
-            }
-            _ => break,
-        }
-        index += 1;
-    }
-    Ok((options, &args[index.min(args.len())..]))
 }
 
 /// Whether a command asks for messages that come by themselves.
@@ -666,48 +427,4 @@ fn request(words: &[&str]) -> Vec<u8> {
     let mut request = Vec::new();
     append_request(&mut request, args.as_args());
     request
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bare(line: &str) -> Option<Vec<String>> {
-        let words = bare_command(line)?;
-        Some(
-            words
-                .iter()
-                .map(|word| String::from_utf8_lossy(word).into_owned())
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn bare_commands_are_told_from_the_shells_own() {
-        for (line, words) in [
-            ("SET k \"a b\"", &["SET", "k", "a b"][..]),
-            ("get k  # what is it", &["get", "k"]),
-            ("SET color #fff", &["SET", "color", "#fff"]),
-            ("ECHO hi", &["ECHO", "hi"]),
-            ("watch mykey", &["watch", "mykey"]),
-            ("SAVE", &["SAVE"]),
-        ] {
-            assert_eq!(
-                bare(line).as_deref().map(<[String]>::to_vec),
-                Some(words.iter().map(ToString::to_string).collect()),
-                "{line}"
-            );
-        }
-        for line in [
-            "echo hi",
-            "watch 'ls -lh *.aof *.rdb'",
-            "save 900 1     # Save if at least 1 key changed",
-            "INFO persistence | grep rdb",
-            "GET k > file",
-            "ls",
-            "nonsense",
-        ] {
-            assert_eq!(bare(line), None, "{line}");
-        }
-    }
 }
