@@ -390,11 +390,7 @@ const COUNT: usize = {
     count
 };
 
-#[expect(
-    clippy::large_const_arrays,
-    reason = "the index is computed from it, which a static does not allow"
-)]
-const SORTED: [Command; COUNT] = sorted_by_name();
+static SORTED: [Command; COUNT] = sorted_by_name();
 
 /// The table, sorted by name.
 pub static COMMANDS: &[Command] = &SORTED;
