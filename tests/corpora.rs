@@ -4,9 +4,12 @@ use std::path::Path;
 
 use lastsave_tests::fuzzing;
 
+/// What a fuzz target does with an input.
+type Target = fn(&[u8]);
+
 #[test]
 fn kept_inputs_break_nothing() {
-    let targets: [(&str, fn(&[u8])); 2] = [
+    let targets: [(&str, Target); 2] = [
         ("requests", fuzzing::requests),
         ("restore", fuzzing::restore),
     ];

@@ -398,7 +398,6 @@ impl Call<'_> {
     }
 
     /// As [`Call::edit`], with the reply beside it.
-    #[expect(clippy::type_complexity, reason = "a pair to be taken apart at once")]
     pub(crate) fn edit_and_reply<T: Collection>(
         &mut self,
         key: &[u8],

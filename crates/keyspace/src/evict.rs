@@ -269,7 +269,7 @@ mod tests {
             let Some((db, key)) = keyspace.next_victim(3_000_000_000) else {
                 break;
             };
-            assert_eq!(keyspace.evict(db, &key).is_some(), false);
+            assert!(keyspace.evict(db, &key).is_none());
             victims.push(std::str::from_utf8(&key).unwrap().parse().unwrap());
         }
         victims

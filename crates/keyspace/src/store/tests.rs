@@ -3,8 +3,6 @@
 use crate::object::Text;
 use std::collections::BTreeMap;
 
-use lastsave_dict::Value;
-
 use super::*;
 
 type Content = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<u64>)>;

@@ -32,7 +32,7 @@ pub(crate) fn append_digest(value: ValueRef<'_, Object>, record: &mut Vec<u8>) {
             }
         }
         Object::Set(set) => {
-            append_unordered(record, set.iter().map(|member| [member, Item::Bytes(b"")]))
+            append_unordered(record, set.iter().map(|member| [member, Item::Bytes(b"")]));
         }
         Object::Hash(hash) => {
             append_unordered(record, hash.iter().map(|(field, value)| [field, value]));
