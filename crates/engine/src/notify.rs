@@ -92,8 +92,12 @@ impl Engine {
         }
         let events = std::mem::take(&mut self.effects.events);
         let (before, behind): (Vec<Event>, Vec<Event>) = if ANSWER_FIRST.contains(&command.name) {
-            let is_new = |event: &Event| event.class == EventClass::New;
-            events.into_iter().partition(is_new)
+            // Looking the key up, and putting it there, come before the answer all the same.
+            let at_first = |event: &Event| {
+                use EventClass::{Expired, KeyMiss, New};
+                matches!(event.class, Expired | KeyMiss | New)
+            };
+            events.into_iter().partition(at_first)
         } else {
             (events, Vec::new())
         };
