@@ -59,6 +59,11 @@ impl Reply {
         self.limit = Limit(len);
     }
 
+    /// Whether there is a limit.
+    pub fn is_limited(&self) -> bool {
+        self.limit.0 != usize::MAX
+    }
+
     /// Whether the limit is reached: nothing that is written now will be seen by anybody.
     #[inline]
     pub fn is_full(&self) -> bool {

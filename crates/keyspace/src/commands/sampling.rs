@@ -65,14 +65,14 @@ impl Sampled for Hash {
     }
 }
 
-/// How often elements may be drawn with repetition: an answer of more would take gigabytes.
+/// How often elements may be drawn with repetition where nothing limits the answer: more would take gigabytes.
 const MOST_DRAWS: u64 = 1 << 27;
 
 impl Call<'_> {
     /// How many elements a count of SRANDMEMBER and its like asks for, or an error is answered. A negative one says how often
     /// to draw.
     pub(super) fn wanted(&mut self, count: i64) -> Result<usize, Answered> {
-        if count < 0 && count.unsigned_abs() > MOST_DRAWS {
+        if count < 0 && count.unsigned_abs() > MOST_DRAWS && !self.reply.is_limited() {
             return self.refuse("ERR value is out of range");
         }
         Ok(usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX))
