@@ -112,7 +112,9 @@ fn count_one(call: &mut Call<'_>, key: &[u8]) -> Result<u64, Answered> {
     })?;
     let Some(counted) = found else { return Ok(0) };
     let (count, remembered) = call.or_corrupted(counted)?;
-    if !remembered {
+    if remembered {
+        call.mark_raw(key);
+    } else {
         call.edit_text(key, |text| sketch::remember_count(text, count));
         call.changed(call.db, key, 1);
     }

@@ -70,6 +70,17 @@ impl Call<'_> {
         result
     }
 
+    /// Has the encoding of the string at `key` called raw, as if it had been changed.
+    pub(super) fn mark_raw(&mut self, key: &[u8]) {
+        let keys = &mut self.keyspace.databases[self.db].keys;
+        let is_raw = |tag| tag::raw(tag, true) == tag;
+        if keys.get(key).is_some_and(|entry| !is_raw(entry.tag()))
+            && let Some(mut entry) = keys.get_mut(key)
+        {
+            entry.set_tag(tag::raw(entry.tag(), true));
+        }
+    }
+
     /// Puts a string that was built in place under `key`: it is raw however short it is.
     pub(super) fn put_raw_text(&mut self, key: &[u8], text: &[u8]) {
         let tag = tag::fresh_raw(self.now_us);
