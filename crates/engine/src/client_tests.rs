@@ -219,7 +219,7 @@ fn only_changes_break_a_watch() {
 #[test]
 fn the_removal_of_a_key_that_had_expired_before_is_no_change() {
     let mut server = TestServer::start("");
-    server.engine.active_expire = false;
+    server.engine.keyspace.settings.active_expire = false;
     server.run("SET k v PX 1");
     server.now_us += 1_000_000;
     server.run("WATCH k");

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 impl Engine {
     /// Runs about `hz` times a second.
     pub(crate) fn cron(&mut self, vfs: &mut dyn Vfs) {
-        if self.active_expire && self.pause.is_none() {
+        if self.keyspace.settings.active_expire && self.pause.is_none() {
             self.expire_slowly();
             self.serve_waiters();
         }

@@ -98,8 +98,6 @@ pub struct Engine {
     pub(crate) existed_before: BTreeSet<(usize, Vec<u8>)>,
     /// FLUSHALL has run, and what it means for the files is still to be done.
     pub(crate) flushed_all: bool,
-    /// DEBUG SET-ACTIVE-EXPIRE.
-    pub(crate) active_expire: bool,
 
     pub(crate) saves: Saves,
     pub(crate) aof: Option<Aof>,
@@ -150,7 +148,6 @@ impl Engine {
             in_exec: false,
             existed_before: BTreeSet::new(),
             flushed_all: false,
-            active_expire: true,
             saves: Saves::default(),
             aof: None,
             snapshot: None,

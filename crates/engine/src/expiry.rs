@@ -71,7 +71,7 @@ impl Engine {
             || self.expiry.stale_percent > self.expire_effort().acceptable_stale_percent() as f64;
         let limit_us = self.expire_effort().fast_cycle_us();
         if behind
-            && self.active_expire
+            && self.keyspace.settings.active_expire
             && self.pause.is_none()
             && self.now_us >= self.expiry.last_fast_us + 2 * limit_us
         {

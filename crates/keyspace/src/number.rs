@@ -21,6 +21,12 @@ pub fn parse_cursor(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return Some(0);
     }
+    parse_wrapping_u64(text)
+}
+
+/// Reads an optional sign and digits as C's `strtoul` does: a negative number counts from 2^64 downwards. `None` for
+/// anything else, and for a number that 64 bits cannot hold.
+pub(crate) fn parse_wrapping_u64(text: &[u8]) -> Option<u64> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),

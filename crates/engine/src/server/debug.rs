@@ -23,11 +23,9 @@ impl Engine {
                 client.reply.ok();
             }
             b"set-active-expire" if args.len() == 3 => {
-                self.active_expire = number_in(&args[2]) != 0;
+                self.keyspace.settings.active_expire = number_in(&args[2]) != 0;
                 client.reply.ok();
             }
-            // Replies wait for their writes anyhow, and a write takes as long as it takes.
-            b"aof-flush-sleep" if args.len() == 3 => client.reply.ok(),
             b"change-repl-id" if args.len() == 2 => {
                 self.log(
                     Level::Warning,
@@ -164,8 +162,6 @@ fn number_in(word: &[u8]) -> i64 {
 fn debug_help(client: &mut Client) {
     const LINES: &[&str] = &[
         "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "AOF-FLUSH-SLEEP <microseconds>",
-        "    Taken and of no consequence.",
         "CHANGE-REPL-ID",
         "    Gives the server another replication ID.",
         "CONFIG-REWRITE-FORCE-ALL",
@@ -201,7 +197,7 @@ fn debug_help(client: &mut Client) {
         "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
         "    Saves the RDB file and loads it.",
         "REPLYBUFFER PEAK-RESET-TIME|RESIZING <value>",
-        "    Taken and of no consequence.",
+        "    Taken and of no consequence: replies have no buffers of a fixed size.",
         "SDSLEN <key>",
         "    The lengths of a key and of its string.",
         "SET-ACTIVE-EXPIRE <0|1>",

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::number::parse_wrapping_u64;
+
 /// The ID of an entry. IDs are ordered by time, then by sequence number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId {
@@ -144,27 +146,7 @@ fn parse_u64(text: &[u8]) -> Option<u64> {
     }
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
     let text = &text[text.iter().take_while(|byte| blank(byte)).count()..];
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    if digits.is_empty() {
-        return None;
-    }
-    let mut number = 0u64;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
-    }
-    Some(if negative {
-        number.wrapping_neg()
-    } else {
-        number
-    })
+    parse_wrapping_u64(text)
 }
 
 #[cfg(test)]
