@@ -58,11 +58,15 @@ impl Server {
         let started = Instant::now();
         loop {
             if let Ok(Some(status)) = server.child.try_wait() {
-                panic!("the server ended with {status}:\n{}", server.log_text());
+                let log = server.log_text();
+                assert!(
+                    log.contains("already in use"),
+                    "the server ended with {status}:\n{log}"
+                );
+                // Another test's server was given the port at the same moment.
+                return Self::start(program, dir, args);
             }
-            if let Some(mut client) = server.try_connect()
-                && client.call(&["PING"]) == Reply::Simple("PONG".into())
-            {
+            if server.answers() {
                 return server;
             }
             assert!(
@@ -72,6 +76,16 @@ impl Server {
             );
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Whether somebody answers on the port: until our server does, it may be another one that is about to end.
+    fn answers(&self) -> bool {
+        self.try_connect().is_some_and(|mut client| {
+            client.send_raw(b"PING\r\n").is_ok()
+                && client
+                    .read()
+                    .is_ok_and(|answer| answer == Reply::Simple("PONG".into()))
+        })
     }
 
     /// Starts a server program that may end at once.
