@@ -8,6 +8,7 @@ mod bench;
 mod count;
 mod fuzz;
 mod page;
+mod prove;
 mod redis_suite;
 mod serve;
 mod test;
@@ -70,6 +71,8 @@ enum Task {
     },
     /// Run Redis's own test suite with our server in the place of redis-server
     RedisSuite(redis_suite::Options),
+    /// Run the tests of all fault cases and write their counts into docs/reliability.md
+    Prove(prove::Options),
     /// Search for inputs that break something
     Fuzz(fuzz::Options),
     /// Write the static folder to host: relative addresses, so any sub-path will do
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         })
         .map(|()| true),
         Task::RedisSuite(options) => redis_suite::run(&options),
+        Task::Prove(options) => prove::run_proofs(&options),
         Task::Fuzz(options) => fuzz::run_target(&options).map(|()| true),
         Task::Dist { out } => page::dist(&out).map(|()| true),
     };
