@@ -9,7 +9,11 @@ type Target = fn(&[u8]);
 
 #[test]
 fn kept_inputs_break_nothing() {
-    let targets: [(&str, Target); 2] = [
+    let targets: [(&str, Target); 6] = [
+        ("aof", fuzzing::aof),
+        ("config", fuzzing::config),
+        ("manifest", fuzzing::manifest),
+        ("rdb", fuzzing::rdb),
         ("requests", fuzzing::requests),
         ("restore", fuzzing::restore),
     ];

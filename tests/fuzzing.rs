@@ -1,6 +1,10 @@
 //! What the fuzz targets do with their input. It is here, not beside them, so that the kept corpora run in every test run too.
 
-use lastsave_engine::{ClientId, Config, Engine, Host};
+mod files;
+
+pub use files::{aof, config, manifest, rdb};
+
+use lastsave_engine::{ClientId, Config, Engine, Host, Output};
 use lastsave_resp::{ArgsBuf, append_request};
 use lastsave_vfs::SimDisk;
 
@@ -14,15 +18,30 @@ struct Server {
     client: ClientId,
 }
 
+/// Limits that keep a command from asking for gigabytes, and a server that does nothing by itself.
+const LIMITS: &str = "save \"\"\nproto-max-bulk-len 1mb\nauto-aof-rewrite-percentage 0\n\
+                      client-output-buffer-limit normal 4mb 0 0\n";
+
 impl Server {
-    fn start(mut disk: SimDisk) -> Self {
-        let config: Config = lastsave_engine::config::parse_file(
-            "appendonly yes\nsave \"\"\nproto-max-bulk-len 1mb\nauto-aof-rewrite-percentage 0\n\
-             client-output-buffer-limit normal 4mb 0 0",
-        )
-        .expect("the configuration is valid");
+    /// A server with an append-only file.
+    fn start(disk: SimDisk) -> Self {
+        Self::try_start("appendonly yes\n", disk)
+            .unwrap_or_else(|_| panic!("the server does not start"))
+    }
+
+    /// A server with these lines of configuration on top of the limits. `Err` gives the disk as a server left it that
+    /// refused to start.
+    fn try_start(config: &str, mut disk: SimDisk) -> Result<Self, SimDisk> {
+        let config: Config = lastsave_engine::config::parse_file(&format!("{LIMITS}{config}"))
+            .expect("the configuration is valid");
         let mut engine = Engine::new(config, Host::default(), 7);
         engine.start(NOW_US, &mut disk, &mut |_| NOW_US);
+        while let Some(output) = engine.poll_output() {
+            if let Output::Exit(..) = output {
+                disk.kill();
+                return Err(disk);
+            }
+        }
         let client = engine.handle_connect(NOW_US, "127.0.0.1:50000", "127.0.0.1:6379");
         let mut server = Self {
             engine,
@@ -30,7 +49,7 @@ impl Server {
             client,
         };
         server.settle();
-        server
+        Ok(server)
     }
 
     fn send(&mut self, bytes: &[u8]) {

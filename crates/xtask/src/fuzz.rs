@@ -14,7 +14,7 @@ use crate::util::{self, Result, at, command, run};
 #[derive(Args)]
 pub(crate) struct Options {
     /// What to feed
-    #[arg(value_parser = ["requests", "restore"])]
+    #[arg(value_parser = ["aof", "config", "manifest", "rdb", "requests", "restore"])]
     target: String,
     /// How long to search
     #[arg(long, default_value_t = 600, value_name = "N")]
