@@ -216,7 +216,7 @@ fn fill(variant: &Variant) -> Findings {
     for after in (0..400).step_by(if long() { 1 } else { 7 }) {
         for (accepting, once) in [(0, false), (1, false), (40, false), (0, true), (7, true)] {
             let fault = Fault {
-                once,
+                times: once.then_some(1),
                 ..Fault::always(Op::Write, Errno::NoSpace)
             };
             let fault = fault.after(after).accepting(accepting);

@@ -14,7 +14,9 @@ mod sim;
 pub mod contract;
 
 pub use error::{Errno, Error, Op, Result};
-pub use sim::{Choose, CrashPoint, EveryChoice, Fault, FileStatus, OpRecord, SimDisk, Survival};
+pub use sim::{
+    Choose, CrashPoint, Effect, EveryChoice, Fault, FileStatus, OpRecord, SimDisk, Survival,
+};
 
 /// An open file. Valid until [`Vfs::close`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

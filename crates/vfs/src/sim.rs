@@ -20,11 +20,13 @@
 //! A **power loss** ([`SimDisk::power_loss`]) keeps what is durable, and chooses from the rest:
 //!
 //! - *Bytes.* Each page changed since the file's last sync holds its old or its new content, independently of
-//!   every other page. A page is never torn.
+//!   every other page. With [`SimDisk::set_tearing`] that holds for each sector of 512 bytes; otherwise a page is never
+//!   torn.
 //! - *Size.* The size is the durable one, or any that the file has passed through since. It is independent of the
 //!   pages: content behind the size is cut off, and size without content reads as zeros.
 //! - *Names.* Of the operations in one directory since its last [`sync_dir`](crate::Vfs::sync_dir), a prefix
-//!   survives, as in a journalling file system; directories are independent of each other. A rename survives
+//!   survives, as in a journalling file system; directories are independent of each other. With
+//!   [`SimDisk::set_reordering`] it is a prefix of each name's operations, independently of other names. A rename survives
 //!   wholly or not at all, also from one directory to another: then it belongs to the order of both.
 //! - *Bytes and names* are independent: a file may have its name and no bytes. Bytes without a name are gone. A
 //!   directory whose own name is lost is gone with everything in it.
@@ -33,15 +35,27 @@
 //! shows them, no later sync writes them, and only changing them again makes them dirty again. After a power loss
 //! they hold what the device held before. (A seeded survival throws a coin for each: the failed sync may have got
 //! some of them out.) A later sync that succeeds still makes the *size* durable, so such a page may read as zeros
-//! in the middle of the file.
+//! in the middle of the file. A failed sync of a directory leaves its names as they were: a later one may succeed.
 //!
 //! A **full disk** takes as many bytes as fit and then fails with `ENOSPC`. Names and directories take no space.
 //! A file takes its written size for as long as it has a name or an open handle.
 //!
-//! **Ordered faults** ([`Fault`]) make calls fail; a failed call other than a write or a sync has no effect.
+//! A **read-only** file system ([`SimDisk::set_read_only`]) and **permissions** ([`SimDisk::set_mode`]) refuse what they
+//! refuse in Linux to a process that owns all files and is not root.
 //!
-//! Not modelled: torn pages, bits that rot, reordering within one directory, hard links, time. How long an
-//! operation takes is for the driver to say, which knows the clock.
+//! **Decay**: a bit that turns over ([`SimDisk::flip_bit`]) is read as it is then, and nothing tells. A bad sector
+//! ([`SimDisk::spoil_sectors`]) fails every read of it with `EIO` until it is written as a whole; a page cache that
+//! might still have it is not modelled.
+//!
+//! **Ordered faults** ([`Fault`]) make calls of any kind fail, fall short or take long: from a certain one on, a number
+//! of times or for good, on some paths or all. A failed call other than a write or a sync has no effect. `close` does
+//! not fail.
+//!
+//! The disk has no clock. It adds the delays of slow calls up for its driver, which charges them to whatever time it
+//! keeps ([`SimDisk::take_delay_us`]); how long a call takes otherwise is for the driver to say.
+//!
+//! Not modelled: hard and symbolic links, owners, a device that lies about having synced, bytes that go astray to
+//! another file.
 //!
 //! # Crash points
 //!
@@ -52,6 +66,7 @@
 //! thaws. A clone shares all pages with its original, so trying many survivals of one moment is cheap.
 
 mod calls;
+mod device;
 mod faults;
 mod image;
 mod survive;
@@ -64,7 +79,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use faults::Fault;
+pub use faults::{Effect, Fault};
 pub use survive::{Choose, EveryChoice, Survival};
 pub use trace::OpRecord;
 
@@ -83,6 +98,7 @@ pub struct SimDisk {
     capacity: Option<u64>,
     used: u64,
     faults: Faults,
+    read_only: bool,
     op_count: u64,
     crash: Option<(u64, CrashPoint)>,
     frozen: bool,
@@ -140,6 +156,7 @@ impl SimDisk {
             capacity: capacity_bytes,
             used: 0,
             faults: Faults::default(),
+            read_only: false,
             op_count: 0,
             crash: None,
             frozen: false,
@@ -199,7 +216,7 @@ impl SimDisk {
 
     // Faults and space.
 
-    /// Adds a rule. Of several that match a call, the first added decides.
+    /// Adds a rule. Of several that match a call and make it fail or fall short, the first added decides.
     pub fn add_fault(&mut self, fault: Fault) {
         self.faults.add(fault);
     }
@@ -209,9 +226,29 @@ impl SimDisk {
         self.faults.clear();
     }
 
+    /// Forgets the rules that are unwanted.
+    pub fn remove_faults(&mut self, unwanted: impl FnMut(&Fault) -> bool) {
+        self.faults.remove(unwanted);
+    }
+
     /// The rules in force, with what is left of them.
     pub fn faults(&self) -> &[Fault] {
         self.faults.rules()
+    }
+
+    /// How many microseconds the calls since the last time this was asked were delayed by rules.
+    pub fn take_delay_us(&mut self) -> u64 {
+        self.faults.take_delay_us()
+    }
+
+    /// How many microseconds the next such call on this path would be delayed by rules.
+    pub fn delay_us(&self, op: Op, path: &str) -> u64 {
+        self.faults.delay_us(op, path)
+    }
+
+    /// The path that an open file was opened by: what rules go by.
+    pub fn path_of(&self, file: FileId) -> Option<&str> {
+        self.handles.get(&file).map(|handle| &*handle.path)
     }
 
     /// How many bytes fit.

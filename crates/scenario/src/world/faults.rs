@@ -72,7 +72,7 @@ impl Faults {
         }
         for fault in disk.faults() {
             if let Some((word, _)) = FAILING_CALLS.iter().find(|(_, op)| *op == fault.op) {
-                let once = if fault.once { " once" } else { "" };
+                let once = if fault.times == Some(1) { " once" } else { "" };
                 words.push(format!("{word} fail{once}"));
             }
         }

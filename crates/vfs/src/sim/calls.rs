@@ -5,6 +5,11 @@ use std::sync::Arc;
 use super::{CrashPoint, Dir, Event, Handle, Node, SimDisk, fail};
 use crate::{DirEntry, Errno, FileId, Op, OpenMode, Result, SyncKind, Vfs};
 
+/// What an owner may be allowed to do with a file or directory.
+const READ: u16 = 4;
+const WRITE: u16 = 2;
+const SEARCH: u16 = 1;
+
 /// `EBADF`: the handle is not open, or not open for this.
 const BAD_HANDLE: Errno = Errno::Other(9);
 
@@ -69,10 +74,11 @@ impl SimDisk {
             self.frozen = true;
             return Err(error(Errno::Io));
         }
-        let granted = match self
+        let struck = self
             .faults
-            .strike_write(call.op, call.path, call.to, call.bytes.len())
-        {
+            .strike(call.op, call.path, call.to, call.bytes.len())
+            .and_then(|granted| self.permit(call).map(|()| granted));
+        let granted = match struck {
             Ok(granted) => match crash {
                 Some(CrashPoint::Within(bytes)) => Ok(granted.min(bytes)),
                 _ => Ok(granted),
@@ -118,20 +124,60 @@ impl SimDisk {
         }
     }
 
-    /// Does a call that changes nothing.
+    /// Does a call that changes nothing: `act` is told how many of `len` bytes it may read.
     fn look<T>(
         &mut self,
         op: Op,
         path: &str,
-        act: impl FnOnce(&mut Self) -> Outcome<T>,
+        len: usize,
+        act: impl FnOnce(&mut Self, usize) -> Outcome<T>,
     ) -> Result<T> {
         if self.frozen {
             return Err(fail(op, path)(Errno::Io));
         }
         self.faults
-            .strike(op, path, None)
-            .and_then(|()| act(self))
+            .strike(op, path, None, len)
+            .and_then(|granted| act(self, granted))
             .map_err(fail(op, path))
+    }
+
+    /// Whether permissions and the state of the file system allow a call that changes something.
+    fn permit(&self, call: &Call<'_>) -> Outcome<()> {
+        let exists = || self.tree.lookup(call.path).is_ok();
+        let needless = match call.op {
+            // There is nothing to write, so nobody minds.
+            Op::Sync => call.synced.is_none_or(|inode| {
+                self.tree
+                    .file(inode)
+                    .is_ok_and(|file| file.image.is_synced())
+            }),
+            Op::SyncDir => {
+                (self.tree.lookup(call.path)).is_ok_and(|dir| !self.tree.is_pending(dir))
+            }
+            // It would fail with `EEXIST` anyway.
+            Op::CreateDir => exists(),
+            _ => false,
+        };
+        if self.read_only && !needless {
+            return Err(Errno::ReadOnly);
+        }
+        match call.op {
+            Op::Open if exists() => self.allow(call.path, WRITE),
+            Op::SyncDir => self.allow(call.path, READ),
+            Op::Open | Op::Unlink | Op::CreateDir | Op::Rename => [Some(call.path), call.to]
+                .into_iter()
+                .flatten()
+                .try_for_each(|path| self.allow(parent_of(path), WRITE | SEARCH)),
+            _ => Ok(()),
+        }
+    }
+
+    fn allow(&self, path: &str, wanted: u16) -> Outcome<()> {
+        if self.tree.permits(path, wanted) {
+            Ok(())
+        } else {
+            Err(Errno::PermissionDenied)
+        }
     }
 
     fn handle(&self, file: FileId, op: Op) -> Result<Handle> {
@@ -198,6 +244,11 @@ impl SimDisk {
     }
 }
 
+/// The path of the directory that a path is in.
+fn parent_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(dir, _)| dir)
+}
+
 impl Vfs for SimDisk {
     fn open(&mut self, path: &str, mode: OpenMode) -> Result<FileId> {
         let exists = self.tree.lookup(path);
@@ -210,7 +261,19 @@ impl Vfs for SimDisk {
                 });
             }
         }
-        self.look(Op::Open, path, |disk| disk.add_handle(exists?, path, mode))
+        self.look(Op::Open, path, 0, |disk, _| {
+            let inode = exists?;
+            if disk.read_only && mode != OpenMode::Read {
+                return Err(Errno::ReadOnly);
+            }
+            let wanted = match mode {
+                OpenMode::Read => READ,
+                OpenMode::Update => READ | WRITE,
+                OpenMode::Append | OpenMode::Truncate => WRITE,
+            };
+            disk.allow(path, wanted)?;
+            disk.add_handle(inode, path, mode)
+        })
     }
 
     fn write(&mut self, file: FileId, bytes: &[u8]) -> Result<usize> {
@@ -261,14 +324,17 @@ impl Vfs for SimDisk {
 
     fn read_at(&mut self, file: FileId, offset: u64, buf: &mut [u8]) -> Result<usize> {
         let handle = self.handle(file, Op::Read)?;
-        self.look(Op::Read, &handle.path, |disk| {
-            Ok(disk.tree.file(handle.inode)?.image.read_at(offset, buf))
+        self.look(Op::Read, &handle.path, buf.len(), |disk, granted| {
+            let image = &disk.tree.file(handle.inode)?.image;
+            let readable = image.readable_at(offset).ok_or(Errno::Io)?;
+            let granted = granted.min(usize::try_from(readable).unwrap_or(usize::MAX));
+            Ok(image.read_at(offset, &mut buf[..granted]))
         })
     }
 
     fn len(&mut self, file: FileId) -> Result<u64> {
         let handle = self.handle(file, Op::Len)?;
-        self.look(Op::Len, &handle.path, |disk| {
+        self.look(Op::Len, &handle.path, 0, |disk, _| {
             Ok(disk.tree.file(handle.inode)?.image.len())
         })
     }
@@ -367,7 +433,8 @@ impl Vfs for SimDisk {
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<DirEntry>> {
-        self.look(Op::List, path, |disk| {
+        self.look(Op::List, path, 0, |disk, _| {
+            disk.allow(path, READ)?;
             let dir = disk.tree.dir(disk.tree.lookup(path)?)?;
             let entry = |(name, &inode): (&String, &u64)| {
                 let file = disk.tree.file(inode);

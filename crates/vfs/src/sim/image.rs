@@ -1,6 +1,6 @@
 //! The bytes of one file: as written, and as the device holds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,6 +8,9 @@ use super::survive::Choose;
 
 /// The unit in which unsynced bytes survive or vanish.
 pub(super) const PAGE: usize = 4096;
+
+/// The unit that a device writes whole: what a torn page is torn into, and what goes bad.
+pub(super) const SECTOR: usize = 512;
 
 type Page = [u8; PAGE];
 
@@ -25,6 +28,8 @@ pub(super) struct Image {
     /// Pages that a failed sync gave up on. The kernel calls them clean and never writes them again, unless
     /// they are changed.
     dropped: BTreeMap<u64, Saved>,
+    /// Sectors that cannot be read until they are written again.
+    bad: BTreeSet<u64>,
 }
 
 /// What the device holds of a page.
@@ -57,6 +62,57 @@ impl Image {
         self.durable_len
     }
 
+    /// How many bytes from `offset` on can be read before the end or a bad sector; `None` if not even one because
+    /// `offset` is in a bad sector.
+    pub(super) fn readable_at(&self, offset: u64) -> Option<u64> {
+        let end = match self.bad.range(offset / SECTOR as u64..).next() {
+            Some(sector) => self.len.min(sector * SECTOR as u64),
+            None => self.len,
+        };
+        (offset < end || offset >= self.len).then(|| end.saturating_sub(offset))
+    }
+
+    /// Makes the sectors that hold these bytes unreadable.
+    pub(super) fn spoil(&mut self, range: Range<u64>) {
+        let end = range.end.min(self.len);
+        if range.start < end {
+            self.bad
+                .extend(range.start / SECTOR as u64..end.div_ceil(SECTOR as u64));
+        }
+    }
+
+    /// Makes every sector readable.
+    pub(super) fn mend(&mut self) {
+        self.bad.clear();
+    }
+
+    /// Whether the next sync has nothing to do.
+    pub(super) fn is_synced(&self) -> bool {
+        self.dirty.is_empty() && self.durable_len == self.len
+    }
+
+    /// The bytes that cannot be read, as sorted, merged ranges.
+    pub(super) fn bad_ranges(&self) -> Vec<Range<u64>> {
+        let sector = SECTOR as u64;
+        merged(
+            self.bad
+                .iter()
+                .map(|number| number * sector..self.len.min((number + 1) * sector)),
+        )
+    }
+
+    /// Turns a bit over, silently: nothing becomes dirty. The device's copy of the byte turns too, where it has one.
+    pub(super) fn flip_bit(&mut self, offset: u64, bit: u8) {
+        let (page, within) = split(offset);
+        let number = page as u64;
+        Arc::make_mut(&mut self.pages[page])[within] ^= 1 << bit;
+        // A prefix is a part of the written page, which has just been changed.
+        let saved = self.dirty.get_mut(&number);
+        if let Some(Saved::Whole(saved)) = saved.or(self.dropped.get_mut(&number)) {
+            Arc::make_mut(saved)[within] ^= 1 << bit;
+        }
+    }
+
     /// Reads at `offset`; returns how many bytes there were.
     pub(super) fn read_at(&self, offset: u64, buf: &mut [u8]) -> usize {
         let available = self.len.saturating_sub(offset);
@@ -78,6 +134,7 @@ impl Image {
         if bytes.is_empty() {
             return;
         }
+        self.rewrite_sectors(offset, offset + bytes.len() as u64);
         self.grow(offset);
         let mut done = 0;
         while done < bytes.len() {
@@ -112,6 +169,22 @@ impl Image {
         }
         self.len = len;
         self.low_len = self.low_len.min(len);
+        self.bad.split_off(&len.div_ceil(SECTOR as u64));
+    }
+
+    /// The bytes from `start` to `end` are about to be written: a bad sector that they cover up to the end of the file
+    /// is good again. One that they cover in part stays bad, since the rest of it is not known.
+    fn rewrite_sectors(&mut self, start: u64, end: u64) {
+        let sector = SECTOR as u64;
+        let last = if end >= self.len {
+            end.div_ceil(sector)
+        } else {
+            end / sector
+        };
+        if !self.bad.is_empty() {
+            self.bad
+                .retain(|number| !(start.div_ceil(sector)..last).contains(number));
+        }
     }
 
     /// Extends with zeros.
@@ -174,48 +247,50 @@ impl Image {
         self.sync();
     }
 
-    /// Replaces the written bytes by what the device is chosen to hold, and calls that durable.
-    pub(super) fn power_loss(&mut self, choose: &mut dyn Choose) {
+    /// Replaces the written bytes by what the device is chosen to hold, and calls that durable. With `tearing` the
+    /// sectors of a page survive each by itself.
+    pub(super) fn power_loss(&mut self, choose: &mut dyn Choose, tearing: bool) {
         let len = self.choose_len(choose);
-        let mut dirty = std::mem::take(&mut self.dirty);
-        let mut dropped = std::mem::take(&mut self.dropped);
-        dirty.retain(|&number, _| {
-            !self.survives(number, len, |choose| choose.choose(2) == 1, choose)
-        });
-        dropped.retain(|&number, _| {
-            !self.survives(number, len, |choose| choose.dropped_page(), choose)
-        });
-        dirty.append(&mut dropped);
+        let dirty = std::mem::take(&mut self.dirty);
+        let dropped = std::mem::take(&mut self.dropped);
+        let mut held = Vec::new();
+        let mut page_survives = |ask: &mut dyn FnMut() -> bool, number: u64, saved: Saved| {
+            let start = number * PAGE as u64;
+            let Some(written) = self.pages.get(number as usize).filter(|_| start < len) else {
+                held.push((number, saved.page(None)));
+                return;
+            };
+            let page = if tearing {
+                let visible = (len - start).min(PAGE as u64) as usize;
+                torn_page(written, &saved, visible, ask)
+            } else if ask() {
+                return;
+            } else {
+                saved.page(Some(written))
+            };
+            held.push((number, page));
+        };
+        for (number, saved) in dirty {
+            page_survives(&mut || choose.choose(2) == 1, number, saved);
+        }
+        for (number, saved) in dropped {
+            page_survives(&mut || choose.dropped_page(), number, saved);
+        }
 
         self.pages
             .resize_with((len as usize).div_ceil(PAGE), || Arc::new([0; PAGE]));
-        for (number, saved) in dirty {
-            let Some(page) = self.pages.get_mut(number as usize) else {
-                continue;
-            };
-            *page = match saved {
-                Saved::Prefix(kept) => Arc::new(cut_page(page, kept)),
-                Saved::Whole(whole) => whole,
-            };
+        for (number, held) in held {
+            if let Some(page) = self.pages.get_mut(number as usize) {
+                *page = held;
+            }
         }
         let (page, within) = split(len);
         if within > 0 {
             Arc::make_mut(&mut self.pages[page])[within..].fill(0);
         }
         self.len = len;
+        self.bad.split_off(&len.div_ceil(SECTOR as u64));
         self.settle();
-    }
-
-    /// Asks whether the written content of a page survives, where that can be seen in a file of `len` bytes.
-    fn survives(
-        &self,
-        number: u64,
-        len: u64,
-        ask: impl FnOnce(&mut dyn Choose) -> bool,
-        choose: &mut dyn Choose,
-    ) -> bool {
-        let visible = number * (PAGE as u64) < len;
-        visible && (number as usize) < self.pages.len() && ask(choose)
     }
 
     /// The sizes that may be left: the durable one, and any that the file has passed through since.
@@ -232,21 +307,8 @@ impl Image {
 
     /// The written bytes that a power loss may take, as sorted, merged ranges.
     pub(super) fn unsynced_ranges(&self) -> Vec<Range<u64>> {
-        let mut ranges: Vec<Range<u64>> = self
-            .dirty
-            .iter()
-            .chain(&self.dropped)
-            .filter_map(|(&number, saved)| self.changed(number, saved))
-            .collect();
-        ranges.sort_by_key(|range| range.start);
-        ranges.dedup_by(|next, range| {
-            let touching = range.end >= next.start;
-            if touching {
-                range.end = range.end.max(next.end);
-            }
-            touching
-        });
-        ranges
+        let pages = self.dirty.iter().chain(&self.dropped);
+        merged(pages.filter_map(|(&number, saved)| self.changed(number, saved)))
     }
 
     /// How many bytes the next sync has to write.
@@ -276,6 +338,48 @@ impl Image {
         };
         (from < end).then_some(from..end)
     }
+}
+
+impl Saved {
+    /// The page as the device holds it; `written` is what it has become since.
+    fn page(&self, written: Option<&Arc<Page>>) -> Arc<Page> {
+        match (self, written) {
+            (Self::Whole(whole), _) => Arc::clone(whole),
+            (Self::Prefix(kept), Some(written)) => Arc::new(cut_page(written, *kept)),
+            // The running system has cut the page off, and kept nothing of it that was durable.
+            (Self::Prefix(_), None) => Arc::new([0; PAGE]),
+        }
+    }
+}
+
+/// A page of which each changed sector among the first `visible` bytes is the written one or the device's.
+fn torn_page(
+    written: &Arc<Page>,
+    saved: &Saved,
+    visible: usize,
+    ask: &mut dyn FnMut() -> bool,
+) -> Arc<Page> {
+    let mut page = saved.page(Some(written));
+    for start in (0..visible).step_by(SECTOR) {
+        let sector = start..start + SECTOR;
+        if page[sector.clone()] != written[sector.clone()] && ask() {
+            Arc::make_mut(&mut page)[sector.clone()].copy_from_slice(&written[sector]);
+        }
+    }
+    page
+}
+
+fn merged(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = ranges.collect();
+    ranges.sort_by_key(|range| range.start);
+    ranges.dedup_by(|next, range| {
+        let touching = range.end >= next.start;
+        if touching {
+            range.end = range.end.max(next.end);
+        }
+        touching
+    });
+    ranges
 }
 
 fn split(offset: u64) -> (usize, usize) {

@@ -42,7 +42,7 @@ pub(super) struct Dir {
 }
 
 /// A name in a directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) dir: u64,
     pub(super) name: String,
@@ -63,6 +63,14 @@ impl Change {
             Self::Move(from, to, _) => [from.dir, to.dir],
         }
     }
+
+    fn bonds(&self, habits: Habits) -> Vec<Bond> {
+        match self {
+            _ if !habits.reordering => self.dirs().map(Bond::Dir).to_vec(),
+            Self::Add(place, _) | Self::Remove(place) => vec![Bond::Name(place.clone())],
+            Self::Move(from, to, _) => vec![Bond::Name(from.clone()), Bond::Name(to.clone())],
+        }
+    }
 }
 
 /// All files and directories.
@@ -71,6 +79,25 @@ pub(super) struct Tree {
     nodes: BTreeMap<u64, Arc<Node>>,
     pending: Vec<Change>,
     next_inode: u64,
+    /// Permission bits of files and directories that have others than they were made with.
+    modes: BTreeMap<u64, u16>,
+    pub(super) habits: Habits,
+}
+
+/// What a power loss may do beyond what is usual.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Habits {
+    /// Pages are torn into sectors.
+    pub(super) tearing: bool,
+    /// Changes of different names in one directory survive in any order.
+    pub(super) reordering: bool,
+}
+
+/// What changes of names have in common, so that a later one needs the earlier one: a name, or a whole directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Bond {
+    Dir(u64),
+    Name(Place),
 }
 
 impl Tree {
@@ -80,6 +107,8 @@ impl Tree {
             nodes: BTreeMap::from([(ROOT, root)]),
             pending: Vec::new(),
             next_inode: ROOT + 1,
+            modes: BTreeMap::new(),
+            habits: Habits::default(),
         }
     }
 
@@ -164,6 +193,44 @@ impl Tree {
         }
     }
 
+    /// The permission bits of a file or directory, as chmod(1) numbers them.
+    pub(super) fn mode(&self, inode: u64) -> u16 {
+        let usual = if self.is_dir(inode) { 0o755 } else { 0o644 };
+        self.modes.get(&inode).copied().unwrap_or(usual)
+    }
+
+    pub(super) fn set_mode(&mut self, inode: u64, mode: u16) {
+        self.modes.insert(inode, mode & 0o777);
+    }
+
+    /// Whether the owner may do this (a sum of 4 to read, 2 to write, 1 to search) with what is at `path`; every
+    /// directory on the way has to be searched. Where there is nothing, or no directory on the way, the call itself
+    /// says so.
+    pub(super) fn permits(&self, path: &str, wanted: u16) -> bool {
+        let may = |inode, wanted| (self.mode(inode) >> 6) & wanted == wanted;
+        let mut inode = ROOT;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            let Ok(dir) = self.dir(inode) else {
+                return true;
+            };
+            if !may(inode, 1) {
+                return false;
+            }
+            match dir.written.get(name) {
+                Some(&child) => inode = child,
+                None => return true,
+            }
+        }
+        let no_directory = wanted & 1 == 1 && !self.is_dir(inode);
+        no_directory || may(inode, wanted)
+    }
+
+    /// Whether a name that the device does not know yet, or still knows, is of this directory.
+    pub(super) fn is_pending(&self, dir: u64) -> bool {
+        let mut changes = self.pending.iter();
+        changes.any(|change| change.dirs().contains(&dir))
+    }
+
     /// Whether the device has this name for this inode.
     pub(super) fn name_is_durable(&self, place: &Place) -> bool {
         self.dir(place.dir).is_ok_and(|dir| {
@@ -220,13 +287,14 @@ impl Tree {
 
     /// Makes every change of a directory's names durable, and what those changes depend on.
     pub(super) fn sync_dir(&mut self, dir: u64) {
-        let mut needed = BTreeSet::from([dir]);
+        let mut needed = BTreeSet::new();
         let mut settled = Vec::new();
         let mut left = Vec::new();
-        // A rename across directories is one step, so it takes everything before it in the other one along.
+        // A rename across directories is one step, so it takes what it depends on in the other one along.
         for change in std::mem::take(&mut self.pending).into_iter().rev() {
-            if change.dirs().iter().any(|dir| needed.contains(dir)) {
-                needed.extend(change.dirs());
+            let bonds = change.bonds(self.habits);
+            if change.dirs().contains(&dir) || bonds.iter().any(|bond| needed.contains(bond)) {
+                needed.extend(bonds);
                 settled.push(change);
             } else {
                 left.push(change);
@@ -261,25 +329,26 @@ impl Tree {
         }
     }
 
-    /// Lets `choose` decide which pending changes survive, in each directory a prefix; then the device's names
-    /// are the only ones, and likewise for the bytes of every file that still has one.
+    /// Lets `choose` decide which pending changes survive, in each directory (with reordering: of each name) a prefix;
+    /// then the device's names are the only ones, and likewise for the bytes of every file that still has one.
     pub(super) fn power_loss(&mut self, choose: &mut dyn Choose) {
+        let tearing = self.habits.tearing;
         let mut lost = BTreeSet::new();
         for change in std::mem::take(&mut self.pending) {
-            let dirs = change.dirs();
-            if !dirs.iter().any(|dir| lost.contains(dir)) && choose.choose(2) == 1 {
+            let bonds = change.bonds(self.habits);
+            if !bonds.iter().any(|bond| lost.contains(bond)) && choose.choose(2) == 1 {
                 self.apply_durably(change);
             } else {
-                lost.extend(dirs);
+                lost.extend(bonds);
             }
         }
         let kept = self.reach([ROOT], |dir| dir.durable.values().copied().collect());
-        self.nodes.retain(|inode, _| kept.contains(inode));
+        self.retain(&kept);
         for node in self.nodes.values_mut() {
             match Arc::make_mut(node) {
                 Node::Dir(dir) => dir.written.clone_from(&dir.durable),
                 Node::File(file) => {
-                    file.image.power_loss(choose);
+                    file.image.power_loss(choose, tearing);
                     file.named = true;
                     file.open = 0;
                 }
@@ -308,7 +377,12 @@ impl Tree {
                 .copied()
                 .collect()
         });
+        self.retain(&kept);
+    }
+
+    fn retain(&mut self, kept: &BTreeSet<u64>) {
         self.nodes.retain(|inode, _| kept.contains(inode));
+        self.modes.retain(|inode, _| kept.contains(inode));
     }
 
     /// All inodes reachable through `children`.
