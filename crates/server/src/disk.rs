@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
 use lastsave_vfs::{DirEntry, Errno, Error, FileId, Op, OpenMode, Result, SyncKind, Vfs};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno as Os;
 
 /// A real directory and the files opened in it. A clone shares the open files, so that a [`FileId`] means the same
@@ -92,6 +92,7 @@ impl Vfs for RealDisk {
             OpenMode::Read => OFlags::RDONLY,
             OpenMode::Append => OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE,
             OpenMode::Truncate => OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC,
+            OpenMode::Positioned => OFlags::WRONLY | OFlags::CREATE,
             OpenMode::Update => OFlags::RDWR,
         };
         let flags = flags | OFlags::CLOEXEC;
@@ -99,6 +100,10 @@ impl Vfs for RealDisk {
             rustix::fs::openat(&*self.dir, path, flags, Mode::from_raw_mode(0o644))
         })
         .map_err(|errno| error(Op::Open, path, errno))?;
+        if mode == OpenMode::Positioned {
+            rustix::fs::seek(&fd, SeekFrom::End(0))
+                .map_err(|errno| error(Op::Open, path, errno))?;
+        }
         let mut files = self.files();
         files.last_id += 1;
         let id = FileId(files.last_id);

@@ -18,6 +18,10 @@ pub type Case = fn(&mut dyn Vfs);
 pub const CASES: &[(&str, Case)] = &[
     ("append goes to the end", append_goes_to_the_end),
     ("append follows a truncation", append_follows_a_truncation),
+    (
+        "a position outlives a truncation",
+        a_position_outlives_a_truncation,
+    ),
     ("truncate mode empties", truncate_mode_empties),
     ("missing files are not found", missing_files_are_not_found),
     ("update writes in place", update_writes_in_place),
@@ -66,6 +70,19 @@ fn append_follows_a_truncation(vfs: &mut dyn Vfs) {
         get(vfs, "log"),
         b"whole again",
         "no hole where the cut bytes were"
+    );
+}
+
+fn a_position_outlives_a_truncation(vfs: &mut dyn Vfs) {
+    put(vfs, "log", b"old ");
+    let file = open(vfs, "log", OpenMode::Positioned);
+    write_all(vfs, file, b"whole torn").expect("write");
+    vfs.truncate(file, 10).expect("truncate");
+    write_all(vfs, file, b"again").expect("write");
+    assert_eq!(
+        get(vfs, "log"),
+        b"old whole \0\0\0\0again",
+        "a hole where the cut bytes were"
     );
 }
 

@@ -31,6 +31,10 @@ pub enum OpenMode {
     Append,
     /// For writing from the start; made if missing, emptied if not.
     Truncate,
+    /// For writing behind its end as it is now, and from then on behind the last write, wherever the end is; made if
+    /// missing. A cut does not move that position, so that the next write leaves a hole of zeros: files that are cut want
+    /// [`OpenMode::Append`].
+    Positioned,
     /// For reading and changing in place; the file must exist.
     Update,
 }

@@ -198,7 +198,13 @@ impl SimDisk {
     }
 
     fn add_handle(&mut self, inode: u64, path: &str, mode: OpenMode) -> Outcome<FileId> {
-        self.tree.file_mut(inode)?.open += 1;
+        let file = self.tree.file_mut(inode)?;
+        file.open += 1;
+        let offset = if mode == OpenMode::Positioned {
+            file.image.len()
+        } else {
+            0
+        };
         let id = FileId(self.next_handle);
         self.next_handle += 1;
         let handle = Handle {
@@ -206,7 +212,7 @@ impl SimDisk {
             path: Arc::from(path),
             writable: mode != OpenMode::Read,
             append: mode == OpenMode::Append,
-            offset: 0,
+            offset,
         };
         self.handles.insert(id, handle);
         Ok(id)
@@ -254,8 +260,8 @@ impl Vfs for SimDisk {
         let exists = self.tree.lookup(path);
         match mode {
             OpenMode::Read | OpenMode::Update => {}
-            OpenMode::Append if exists.is_ok() => {}
-            OpenMode::Append | OpenMode::Truncate => {
+            OpenMode::Append | OpenMode::Positioned if exists.is_ok() => {}
+            OpenMode::Append | OpenMode::Positioned | OpenMode::Truncate => {
                 return self.operate(&Call::new(Op::Open, path), |disk, _| {
                     disk.open_changing(path, mode)
                 });
