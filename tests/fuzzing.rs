@@ -35,7 +35,7 @@ impl Server {
         let config: Config = lastsave_engine::config::parse_file(&format!("{LIMITS}{config}"))
             .expect("the configuration is valid");
         let mut engine = Engine::new(config, Host::default(), 7);
-        engine.start(NOW_US, &mut disk, &mut |_| NOW_US);
+        engine.start(NOW_US, &mut disk, &mut |_, _| NOW_US);
         while let Some(output) = engine.poll_output() {
             if let Output::Exit(..) = output {
                 disk.kill();

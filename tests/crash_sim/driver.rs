@@ -112,7 +112,7 @@ impl Driver {
         let now_us = driver.now_us;
         driver
             .engine
-            .start(now_us, &mut driver.machine, &mut |_| now_us);
+            .start(now_us, &mut driver.machine, &mut |_, _| now_us);
         driver.note_state(false);
         driver.settle();
         if driver.exited.is_none() {

@@ -22,6 +22,8 @@ const UNAUTHENTICATED_WORD_LEN: usize = 16 << 10;
 
 pub(crate) const RDB_MISCONF: &str = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
 
+pub(crate) const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
 /// What is logged when somebody talks HTTP to the server.
 const CROSS_PROTOCOL: &str = "Possible SECURITY ATTACK detected. A browser may have been tricked into sending a request (POST, Host:) to Redis. Connection aborted.";
 
@@ -328,6 +330,15 @@ impl Engine {
             && let Some(error) = Self::refuse_to_subscriber(client, &resolved.full_name())
         {
             return Err(error);
+        }
+        let needs_data = !flags.has(CommandFlags::LOADING)
+            || (matches!(command.handler, Handler::Server(ServerCommand::Exec))
+                && client
+                    .queued
+                    .iter()
+                    .any(|queued| !queued.command.flags.has(CommandFlags::LOADING)));
+        if self.is_loading() && needs_data {
+            return Err(LOADING.into());
         }
         let touches_data =
             writes || flags.has(CommandFlags::READONLY) || flags.has(CommandFlags::MAY_REPLICATE);

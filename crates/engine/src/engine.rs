@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::clients::Clients;
 use crate::observe::Observed;
 use crate::pause::Pause;
-use crate::persistence::{Aof, Saves, Snapshot};
+use crate::persistence::{Aof, Loading, Saves, Snapshot};
 use crate::pubsub::{OwnedMessage, PubSub};
 use crate::stats::Stats;
 use crate::{
@@ -101,6 +101,8 @@ pub struct Engine {
 
     pub(crate) saves: Saves,
     pub(crate) aof: Option<Aof>,
+    /// While a data set is loaded.
+    pub(crate) loading: Option<Loading>,
     pub(crate) snapshot: Option<Snapshot>,
     /// A rewrite was asked for while something else was running.
     pub(crate) rewrite_scheduled: bool,
@@ -150,6 +152,7 @@ impl Engine {
             flushed_all: false,
             saves: Saves::default(),
             aof: None,
+            loading: None,
             snapshot: None,
             rewrite_scheduled: false,
             unlinking: Vec::new(),
@@ -167,23 +170,31 @@ impl Engine {
     /// [`Engine::poll_output`]: it may hold [`Output::Exit`].
     ///
     /// Loading takes time: `clock` is asked for it now and then, with how far loading has come, so that a native
-    /// driver can read the system's clock and a simulated one can derive the time from the work.
+    /// driver can read the system's clock and a simulated one can derive the time from the work. It is given the
+    /// engine, to serve clients with: it may call [`Engine::handle_connect`], [`Engine::handle_input`],
+    /// [`Engine::handle_disconnect`], [`Engine::handle_timeout`], [`Engine::handle_signal`], [`Engine::flush`] and
+    /// [`Engine::poll_output`], whose files may be [`lastsave_vfs::NoFiles`]. Whatever needs the data set is then
+    /// answered `-LOADING`, and data, files and jobs stay as they are. Once it was given [`Output::Exit`] loading ends,
+    /// and nothing more happens.
     pub fn start(
         &mut self,
         now_us: u64,
         vfs: &mut dyn Vfs,
-        clock: &mut dyn FnMut(&LoadProgress) -> u64,
+        clock: &mut dyn FnMut(&mut Self, &LoadProgress) -> u64,
     ) {
         self.now_us = now_us;
         self.started_us = now_us;
         self.saves.last_save_s = now_us / 1_000_000;
         self.log(Level::Warning, "Server initialized");
-        match self.load(vfs, clock) {
+        let loaded = self.load(vfs, clock);
+        self.loading = None;
+        match loaded {
             Ok(()) => {
                 self.load_report.keys = self.keyspace.len() as u64;
                 self.next_cron_us = self.now_us;
                 self.log(Level::Notice, "Ready to accept connections");
             }
+            Err(_) if self.exited => {}
             Err(message) => {
                 if !message.is_empty() {
                     self.log(Level::Warning, message);
@@ -191,6 +202,11 @@ impl Engine {
                 self.exit(1, ExitReason::Fatal);
             }
         }
+    }
+
+    /// Whether a data set is being loaded, so that most commands are refused.
+    pub fn is_loading(&self) -> bool {
+        self.loading.is_some()
     }
 
     /// The driver has refused a connection: INFO counts it.
@@ -271,6 +287,9 @@ impl Engine {
             self.unpause_if_due();
             self.time_out_waiters();
             self.resume_held(vfs);
+            if self.is_loading() {
+                return;
+            }
             self.walk_snapshot();
             if self.eviction.goes_on {
                 self.make_room(None);
@@ -327,6 +346,9 @@ impl Engine {
         self.log(
             Level::Warning,
             match signal {
+                _ if self.is_loading() => {
+                    "Received shutdown signal during loading, scheduling shutdown."
+                }
                 Signal::Interrupt => "Received SIGINT scheduling shutdown...",
                 Signal::Terminate => "Received SIGTERM scheduling shutdown...",
             },
@@ -343,7 +365,7 @@ impl Engine {
     pub fn flush(&mut self, now_us: u64, vfs: &mut dyn Vfs) {
         self.now_us = now_us;
         self.observed.pause();
-        if !self.exited {
+        if !self.exited && !self.is_loading() {
             self.expire_quickly();
             self.evict_clients(None);
             self.flush_aof(vfs, false);

@@ -58,6 +58,9 @@ impl Engine {
         let limit = self.config.maxmemory_bytes;
         self.eviction.failed = false;
         self.eviction.goes_on = false;
+        if self.is_loading() {
+            return;
+        }
         if self.memory_that_counts() <= limit {
             if let Some(since_us) = self.eviction.exceeded_since_us.take() {
                 self.eviction.exceeded_us += self.now_us.saturating_sub(since_us);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::client::Client;
 use crate::engine::{Engine, STARTUP_BYTES};
 use crate::info::{
-    ClientsFacts, CommandFacts, DatabaseFacts, InfoFacts, MemoryFacts, PersistenceFacts,
-    ServerFacts, StatsFacts,
+    ClientsFacts, CommandFacts, DatabaseFacts, InfoFacts, LoadingFacts, MemoryFacts,
+    PersistenceFacts, ServerFacts, StatsFacts,
 };
 use crate::job::JobKind;
 use crate::persistence::Aof;
@@ -161,6 +161,12 @@ impl Engine {
             Some((self.now_us - snapshot.started_us) / 1_000_000)
         };
         let mut facts = PersistenceFacts {
+            loading: self.loading.as_ref().map(|loading| LoadingFacts {
+                start_time_s: loading.started_s,
+                total_bytes: loading.total_bytes,
+                rdb_used_mem: loading.rdb_used_mem,
+                loaded_bytes: loading.loaded_bytes,
+            }),
             current_save_keys_processed: self
                 .snapshot
                 .as_ref()

@@ -16,7 +16,15 @@ pub(crate) struct ShutdownFlags {
 
 impl Engine {
     /// Makes everything durable and ends. `Err` if that failed: the server goes on, and the log says why.
-    pub(crate) fn shut_down(&mut self, flags: ShutdownFlags, vfs: &mut dyn Vfs) -> Result<(), ()> {
+    pub(crate) fn shut_down(
+        &mut self,
+        mut flags: ShutdownFlags,
+        vfs: &mut dyn Vfs,
+    ) -> Result<(), ()> {
+        if self.is_loading() {
+            // Half a data set must not replace the whole one.
+            (flags.save, flags.nosave) = (false, true);
+        }
         self.log(Level::Warning, "User requested shutdown...");
         self.make_durable(flags, vfs).map_err(|()| {
             self.log(
@@ -54,7 +62,7 @@ impl Engine {
             }
             None => {}
         }
-        if self.aof.is_some() {
+        if self.aof.is_some() && !self.is_loading() {
             self.log(Level::Notice, "Calling fsync() on the AOF file.");
             self.flush_aof(vfs, true);
             let failed = self.aof_error_reply().is_some();

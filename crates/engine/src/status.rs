@@ -92,4 +92,6 @@ pub struct LoadProgress {
     pub keys: u64,
     /// Commands replayed.
     pub commands: u64,
+    /// How long loading is to wait, all in all: `key-load-delay`, in microseconds.
+    pub delay_us: u64,
 }

@@ -56,7 +56,7 @@ impl TestServer {
         let now_us = server.now_us;
         server
             .engine
-            .start(now_us, &mut server.disk, &mut |_| now_us);
+            .start(now_us, &mut server.disk, &mut |_, _| now_us);
         server.settle();
         server.client = server.connect();
         server

@@ -147,7 +147,7 @@ impl Reactor {
     pub fn run(mut self) -> i32 {
         let now_us = self.clock.read();
         let (clock, signals, log) = (&mut self.clock, &self.signals, &self.log);
-        self.engine.start(now_us, &mut self.disk, &mut |_| {
+        self.engine.start(now_us, &mut self.disk, &mut |_, _| {
             if signals.pending() {
                 log.line(
                     Level::Warning,

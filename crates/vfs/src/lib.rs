@@ -110,6 +110,72 @@ pub trait Vfs {
     fn list(&mut self, path: &str) -> Result<Vec<DirEntry>>;
 }
 
+/// No files at all: every call is refused. For code that must not touch any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFiles;
+
+impl NoFiles {
+    fn refuse<T>(op: Op, path: &str) -> Result<T> {
+        Err(Error {
+            op,
+            path: path.to_owned(),
+            errno: Errno::PermissionDenied,
+        })
+    }
+}
+
+impl Vfs for NoFiles {
+    fn open(&mut self, path: &str, _mode: OpenMode) -> Result<FileId> {
+        Self::refuse(Op::Open, path)
+    }
+
+    fn write(&mut self, _file: FileId, _bytes: &[u8]) -> Result<usize> {
+        Self::refuse(Op::Write, "")
+    }
+
+    fn write_at(&mut self, _file: FileId, _offset: u64, _bytes: &[u8]) -> Result<()> {
+        Self::refuse(Op::Write, "")
+    }
+
+    fn read_at(&mut self, _file: FileId, _offset: u64, _buf: &mut [u8]) -> Result<usize> {
+        Self::refuse(Op::Read, "")
+    }
+
+    fn len(&mut self, _file: FileId) -> Result<u64> {
+        Self::refuse(Op::Len, "")
+    }
+
+    fn truncate(&mut self, _file: FileId, _len: u64) -> Result<()> {
+        Self::refuse(Op::Truncate, "")
+    }
+
+    fn sync(&mut self, _file: FileId, _kind: SyncKind) -> Result<()> {
+        Self::refuse(Op::Sync, "")
+    }
+
+    fn close(&mut self, _file: FileId) {}
+
+    fn rename(&mut self, from: &str, _to: &str) -> Result<()> {
+        Self::refuse(Op::Rename, from)
+    }
+
+    fn unlink(&mut self, path: &str) -> Result<()> {
+        Self::refuse(Op::Unlink, path)
+    }
+
+    fn create_dir(&mut self, path: &str) -> Result<()> {
+        Self::refuse(Op::CreateDir, path)
+    }
+
+    fn sync_dir(&mut self, path: &str) -> Result<()> {
+        Self::refuse(Op::SyncDir, path)
+    }
+
+    fn list(&mut self, path: &str) -> Result<Vec<DirEntry>> {
+        Self::refuse(Op::List, path)
+    }
+}
+
 /// Writes all of `bytes`, however often [`Vfs::write`] takes fewer. On an error, `Err((written, error))` tells
 /// how many bytes were taken before it.
 pub fn write_all(

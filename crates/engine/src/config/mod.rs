@@ -83,6 +83,8 @@ pub struct Config {
     pub latency_monitor_threshold_ms: u64,
     pub latency_tracking: bool,
     pub rdb_key_save_delay_us: i32,
+    pub key_load_delay_us: i32,
+    pub loading_process_events_interval_bytes: u64,
     pub latency_tracking_info_percentiles: String,
     pub proto_max_bulk_len: u64,
     /// Limits of encodings, as the keyspace obeys them. What follows from other fields is filled in on the way there.
@@ -166,6 +168,8 @@ impl Default for Config {
             latency_monitor_threshold_ms: 0,
             latency_tracking: true,
             rdb_key_save_delay_us: 0,
+            key_load_delay_us: 0,
+            loading_process_events_interval_bytes: 2 << 20,
             latency_tracking_info_percentiles: "50 99 99.9".into(),
             proto_max_bulk_len: 512 << 20,
             limits: lastsave_keyspace::Settings::default(),

@@ -349,9 +349,9 @@ parameters! {
         "Whether RDB files that only replication needed are deleted.";
     "rdb-key-save-delay" => whole(i32::MIN as i128, INT), number!(rdb_key_save_delay_us), HIDDEN,
         "Microseconds that saving in the background waits after each key, for tests.";
-    "key-load-delay" => whole(i32::MIN as i128, INT), stored("0"), HIDDEN,
+    "key-load-delay" => whole(i32::MIN as i128, INT), number!(key_load_delay_us), HIDDEN,
         "Microseconds to wait after each loaded key, for tests; negative: keys per microsecond.";
-    "loading-process-events-interval-bytes" => whole(1024, INT), stored("2097152"), HIDDEN,
+    "loading-process-events-interval-bytes" => whole(1024, INT), number!(loading_process_events_interval_bytes), HIDDEN,
         "Bytes loaded between two looks at the clients.";
 }
 "append only mode" {

@@ -4,6 +4,7 @@ use lastsave_keyspace::glob;
 
 use super::table::set;
 use super::{Config, Flags, PARAMETERS, Parameter, get, parameter};
+use crate::dispatch::LOADING;
 
 /// What CONFIG GET answers: the names and values that match any of the patterns, each once. A word without `*`, `?`
 /// and `[` is a name, which finds hidden parameters too and is answered as it was written.
@@ -115,8 +116,7 @@ fn check_names(
         } else if row.flags.has(Flags::PROTECTED) && !allows(&config.enable_protected_configs, by) {
             Some("can't set protected config")
         } else if row.flags.has(Flags::DENY_LOADING) && by.loading {
-            refusal
-                .get_or_insert_with(|| b"LOADING Redis is loading the dataset in memory".to_vec());
+            refusal.get_or_insert_with(|| LOADING.into());
             None
         } else if rows.iter().any(|(_, earlier)| *earlier == own_name) {
             Some("duplicate parameter")

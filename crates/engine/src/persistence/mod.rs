@@ -13,5 +13,6 @@ mod save;
 mod snapshot;
 
 pub(crate) use aof::Aof;
+pub(crate) use load::Loading;
 pub(crate) use save::Saves;
 pub(crate) use snapshot::Snapshot;

@@ -143,7 +143,7 @@ impl Engine {
         let pairs: Vec<(&[u8], &[u8])> = words.chunks(2).map(|pair| (pair[0], pair[1])).collect();
         let by = SetBy {
             local_client: client.is_local(),
-            loading: false,
+            loading: self.is_loading(),
         };
         match config::config_set(&mut self.config, &pairs, by) {
             Ok(change) => match self.obey_change(&change.previous, vfs) {

@@ -6,11 +6,15 @@ use lastsave_vfs::Vfs;
 
 use crate::Level;
 use crate::client::Client;
+use crate::dispatch::LOADING;
 use crate::engine::Engine;
 
 impl Engine {
     pub(super) fn debug(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
         match args[1].to_ascii_lowercase().as_slice() {
+            b"reload" | b"loadaof" | b"populate" if self.is_loading() => {
+                self.reply_error(client, LOADING);
+            }
             b"sleep" if args.len() == 3 => {
                 let seconds: f64 = std::str::from_utf8(&args[2])
                     .ok()

@@ -67,6 +67,7 @@ impl MachineProfile {
         per_second_us(progress.bytes, self.read_bytes_per_s)
             + progress.keys * self.load_key_ns / 1000
             + progress.commands * self.replay_command_ns / 1000
+            + progress.delay_us
     }
 }
 
@@ -89,6 +90,7 @@ mod tests {
             bytes: 3_000_000,
             keys: 50_000,
             commands: 10_000,
+            delay_us: 0,
         };
         assert_eq!(profile.loading_us(&progress), 3_000 + 35_000 + 17_000);
     }

@@ -116,7 +116,7 @@ impl World {
         engine.set_stopwatch(stopwatch(self.profile.command_us));
         let (profile, ready_us) = (self.profile, self.now_us);
         let mut loaded_us = ready_us;
-        engine.start(ready_us, &mut self.disk, &mut |progress| {
+        engine.start(ready_us, &mut self.disk, &mut |_, progress| {
             loaded_us = ready_us + profile.loading_us(progress);
             loaded_us
         });

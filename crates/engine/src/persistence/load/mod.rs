@@ -5,6 +5,7 @@
 //! first base is made from them, instead of starting empty. A set of files that cannot be loaded is refused before
 //! anything is changed.
 
+mod clock;
 mod open;
 mod replay;
 mod snapshot;
@@ -12,31 +13,31 @@ mod snapshot;
 use lastsave_aof::{FileInfo, FileType, Manifest, Names, persist};
 use lastsave_vfs::{Errno, FileId, OpenMode, SyncKind, Vfs};
 
+pub(crate) use self::clock::Loading;
+use self::clock::{Clock, Ended};
 use self::replay::{Ending, Replayer};
-use self::snapshot::Rest;
+use self::snapshot::{Rest, SnapshotError};
 use crate::engine::Engine;
 use crate::{Level, LoadProgress, LoadSource, LoadedFile};
 
-/// How often the clock is asked while loading, in items.
-const ITEMS_PER_CLOCK: u64 = 1024;
+/// Loading was ended from outside: there is nothing to add to what the log says of it.
+const ENDED: String = String::new();
 
-/// Time and work while loading.
-struct Clock<'a> {
-    read: &'a mut dyn FnMut(&LoadProgress) -> u64,
-    progress: LoadProgress,
+impl From<Ended> for String {
+    fn from(_: Ended) -> Self {
+        ENDED
+    }
 }
 
 impl Engine {
-    /// Loads the data set and opens the log. The message of an error is logged by the caller.
+    /// Loads the data set and opens the log. The message of an error is logged by the caller; it is empty if loading was
+    /// ended from outside.
     pub(crate) fn load(
         &mut self,
         vfs: &mut dyn Vfs,
-        read_clock: &mut dyn FnMut(&LoadProgress) -> u64,
+        read_clock: &mut dyn FnMut(&mut Self, &LoadProgress) -> u64,
     ) -> Result<(), String> {
-        let mut clock = Clock {
-            read: read_clock,
-            progress: LoadProgress::default(),
-        };
+        let mut clock = Clock::new(read_clock);
         let started_us = self.now_us;
         self.keyspace.set_restore_time(started_us);
         if self.config.appendonly {
@@ -53,39 +54,35 @@ impl Engine {
                 self.load_rdb_instead(vfs, &mut clock)?;
             } else {
                 self.load_aof_files(&manifest, &names, vfs, &mut clock)?;
-                let seconds = self.seconds_since(started_us, &mut clock);
+                let seconds = self.seconds_since(started_us, &mut clock)?;
                 self.log(
                     Level::Notice,
                     format!("DB loaded from append only file: {seconds:.3} seconds"),
                 );
             }
+            self.loading = None;
             self.remove_orphans(&names, vfs);
             self.open_log(manifest, &names, vfs)
         } else {
             let path = self.config.dbfilename.clone();
             if self.load_rdb_file(&path, vfs, &mut clock)? {
                 self.load_report.source = LoadSource::Rdb;
-                let seconds = self.seconds_since(started_us, &mut clock);
+                let seconds = self.seconds_since(started_us, &mut clock)?;
                 self.log(
                     Level::Notice,
                     format!("DB loaded from disk: {seconds:.3} seconds"),
                 );
             }
+            self.loading = None;
             let names = self.aof_names();
             self.remove_orphans(&names, vfs);
             Ok(())
         }
     }
 
-    fn seconds_since(&mut self, start_us: u64, clock: &mut Clock<'_>) -> f64 {
-        self.now_us = (clock.read)(&clock.progress).max(self.now_us);
-        (self.now_us - start_us) as f64 / 1e6
-    }
-
-    fn count_item(&mut self, clock: &mut Clock<'_>) {
-        if (clock.progress.keys + clock.progress.commands).is_multiple_of(ITEMS_PER_CLOCK) {
-            self.now_us = (clock.read)(&clock.progress).max(self.now_us);
-        }
+    fn seconds_since(&mut self, start_us: u64, clock: &mut Clock<'_>) -> Result<f64, Ended> {
+        self.ask_clock(clock)?;
+        Ok((self.now_us - start_us) as f64 / 1e6)
     }
 
     /// Moves a single file of Redis before 7.0 into the directory, as its base. Each step can be repeated.
@@ -178,7 +175,7 @@ impl Engine {
         let started_us = self.now_us;
         if self.load_rdb_file(&path, vfs, clock)? {
             self.load_report.source = LoadSource::Rdb;
-            let seconds = self.seconds_since(started_us, clock);
+            let seconds = self.seconds_since(started_us, clock)?;
             self.log(
                 Level::Notice,
                 format!("DB loaded from disk: {seconds:.3} seconds"),
@@ -196,14 +193,17 @@ impl Engine {
         clock: &mut Clock<'_>,
     ) -> Result<(), String> {
         let files: Vec<&FileInfo> = manifest.base.iter().chain(&manifest.incrs).collect();
+        let mut total_bytes = 0;
         for info in &files {
-            if !exists(vfs, &names.path(&info.name)) {
+            let Some(len) = len_of(vfs, &names.path(&info.name)) else {
                 return Err(format!(
                     "The append log file {} doesn't exist: No such file or directory",
                     info.name
                 ));
-            }
+            };
+            total_bytes += len;
         }
+        self.begin_loading(total_bytes);
         self.load_report.source = LoadSource::Aof;
         let mut replayer = Replayer::default();
         for (index, info) in files.iter().enumerate() {
@@ -217,7 +217,7 @@ impl Engine {
                         .iter()
                         .all(|info| is_empty(vfs, &names.path(&info.name)));
             self.load_aof_file(info, is_last, names, &mut replayer, vfs, clock)?;
-            let seconds = self.seconds_since(started_us, clock);
+            let seconds = self.seconds_since(started_us, clock)?;
             let kind = if info.file_type == FileType::Base {
                 "base"
             } else {
@@ -254,6 +254,7 @@ impl Engine {
         let loaded = self.load_open_file(info, names, file, replayer, vfs, clock);
         vfs.close(file);
         let (items, ending) = loaded?;
+        clock.end_file(file_len);
         let mut used_len = file_len;
         if let Ending::CutTo(len) = ending {
             used_len = len;
@@ -306,6 +307,10 @@ impl Engine {
             },
         );
         let (rest, keys) = self.load_snapshot(reader, true, clock).map_err(|error| {
+            let error = match error {
+                SnapshotError::Decode(error) => error,
+                SnapshotError::Ended => return ENDED,
+            };
             self.log_decode_error(&error);
             let what = if is_old_style {
                 "RDB preamble of the AOF file"
@@ -337,13 +342,11 @@ impl Engine {
             );
         }
         let now_us = self.now_us;
-        let mut clock = Clock {
-            read: &mut |_: &LoadProgress| now_us,
-            progress: LoadProgress::default(),
-        };
+        let mut read = |_: &mut Self, _: &LoadProgress| now_us;
         let path = self.config.dbfilename.clone();
         let report = std::mem::take(&mut self.load_report);
-        let loaded = self.load_rdb_file(&path, vfs, &mut clock);
+        let loaded = self.load_rdb_file(&path, vfs, &mut Clock::new(&mut read));
+        self.loading = None;
         self.load_report = report;
         match loaded {
             Ok(true) => Ok(()),
@@ -363,12 +366,10 @@ impl Engine {
         };
         self.keyspace.clear();
         let now_us = self.now_us;
-        let mut clock = Clock {
-            read: &mut |_: &LoadProgress| now_us,
-            progress: LoadProgress::default(),
-        };
+        let mut read = |_: &mut Self, _: &LoadProgress| now_us;
         let report = std::mem::take(&mut self.load_report);
-        let loaded = self.load_aof_files(&manifest, &names, vfs, &mut clock);
+        let loaded = self.load_aof_files(&manifest, &names, vfs, &mut Clock::new(&mut read));
+        self.loading = None;
         self.load_report = report;
         loaded
     }
@@ -425,6 +426,18 @@ fn is_empty(vfs: &mut dyn Vfs, path: &str) -> bool {
         vfs.close(file);
         len.is_ok_and(|len| len == 0)
     })
+}
+
+/// The size of a file, `None` if there is none; 0 if it cannot be told: what follows will say why.
+fn len_of(vfs: &mut dyn Vfs, path: &str) -> Option<u64> {
+    match vfs.open(path, OpenMode::Read) {
+        Ok(file) => {
+            let len = vfs.len(file);
+            vfs.close(file);
+            Some(len.unwrap_or(0))
+        }
+        Err(error) => (error.errno != Errno::NotFound).then_some(0),
+    }
 }
 
 /// Whether there is such a file.

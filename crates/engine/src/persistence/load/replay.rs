@@ -50,8 +50,7 @@ impl Engine {
                 Ok(Some(Entry::Command(args))) => {
                     self.replay_command(name, start, args, replayer)?;
                     commands += 1;
-                    clock.progress.commands += 1;
-                    self.count_item(clock);
+                    self.command_loaded(reader.offset(), clock)?;
                 }
                 Ok(None) => break None,
                 Err(ReadError::Truncated { offset }) => break Some(offset),
@@ -70,7 +69,6 @@ impl Engine {
                 }
             }
         };
-        clock.progress.bytes += reader.offset();
         let ending = match (replayer.transaction.take(), torn_at) {
             (None, None) => Ending::Whole,
             (None, Some(offset)) => Ending::CutTo(offset),

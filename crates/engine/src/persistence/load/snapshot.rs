@@ -5,7 +5,8 @@ use std::io::Read;
 use lastsave_rdb::{DecodeError, DecodeErrorKind, Decoder, Item};
 use lastsave_vfs::{Errno, OpenMode, Vfs};
 
-use super::Clock;
+use super::ENDED;
+use super::clock::{Clock, Ended};
 use crate::engine::Engine;
 use crate::{Level, LoadedFile};
 
@@ -17,6 +18,26 @@ pub(super) struct Rest<R> {
     pub(super) ahead: Vec<u8>,
     pub(super) reader: R,
     pub(super) offset: u64,
+}
+
+/// Why a snapshot was not loaded.
+pub(super) enum SnapshotError {
+    /// It cannot be read.
+    Decode(DecodeError),
+    /// Loading was ended from outside.
+    Ended,
+}
+
+impl From<DecodeError> for SnapshotError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<Ended> for SnapshotError {
+    fn from(_: Ended) -> Self {
+        Self::Ended
+    }
 }
 
 impl Engine {
@@ -33,12 +54,14 @@ impl Engine {
             Err(error) => return Err(format!("Fatal error loading the DB: {error}. Exiting.")),
         };
         let file_len = vfs.len(file).unwrap_or(0);
+        self.begin_loading(file_len);
         let result = self
             .load_snapshot(lastsave_vfs::Reader::new(vfs, file), false, clock)
             .map(|(_, items)| items);
         vfs.close(file);
         match result {
             Ok(items) => {
+                clock.end_file(file_len);
                 let path = path.into();
                 self.load_report.files.push(LoadedFile {
                     path,
@@ -48,7 +71,8 @@ impl Engine {
                 });
                 Ok(true)
             }
-            Err(error) => {
+            Err(SnapshotError::Ended) => Err(ENDED),
+            Err(SnapshotError::Decode(error)) => {
                 self.log_decode_error(&error);
                 if let DecodeErrorKind::Unsound(_) | DecodeErrorKind::WrongChecksum { .. } =
                     &error.kind
@@ -131,7 +155,7 @@ impl Engine {
         reader: R,
         is_base: bool,
         clock: &mut Clock<'_>,
-    ) -> Result<(Rest<R>, u64), DecodeError> {
+    ) -> Result<(Rest<R>, u64), SnapshotError> {
         let mut decoder = Decoder::with_settings(
             reader,
             self.config.rdbchecksum,
@@ -166,15 +190,15 @@ impl Engine {
                     expires_at_ms,
                     usage,
                 } => {
-                    clock.progress.keys += 1;
-                    clock.progress.bytes = decoder.offset();
-                    self.count_item(clock);
                     if !is_base && expires_at_ms.is_some_and(|at_ms| at_ms < now_ms) {
                         expired += 1;
+                        self.saves.loaded_expired = expired;
                     } else {
                         self.keyspace.restore(db, &key, value, expires_at_ms, usage);
                         keys += 1;
+                        self.saves.loaded = keys;
                     }
+                    self.key_loaded(decoder.offset(), clock)?;
                 }
                 Item::EmptyKey(key) => {
                     if empty < EMPTY_KEYS_NAMED {
@@ -187,8 +211,6 @@ impl Engine {
                 Item::End => break,
             }
         }
-        self.saves.loaded = keys;
-        self.saves.loaded_expired = expired;
         let counts = format!("keys loaded: {keys}, keys expired: {expired}");
         self.log(
             Level::Notice,
@@ -222,8 +244,11 @@ impl Engine {
                 self.log(Level::Notice, format!("RDB age {age_s} seconds"));
             }
             b"used-mem" => {
-                let bytes: f64 = value.parse().unwrap_or(0.0);
-                let megabytes = bytes / (1024.0 * 1024.0);
+                let bytes: u64 = value.parse().unwrap_or(0);
+                if let Some(loading) = &mut self.loading {
+                    loading.rdb_used_mem = bytes;
+                }
+                let megabytes = bytes as f64 / (1024.0 * 1024.0);
                 self.log(
                     Level::Notice,
                     format!("RDB memory usage when created {megabytes:.2} Mb"),

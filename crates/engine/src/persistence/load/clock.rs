@@ -1,0 +1,121 @@
+//! Time while a data set is loaded: when the driver is asked for it, and serves clients meanwhile.
+
+use crate::LoadProgress;
+use crate::engine::Engine;
+
+/// The driver is asked for the time after so many items, at the latest.
+const ITEMS_PER_CALL: u64 = 1024;
+
+/// The driver is asked when loading is to be delayed by so much.
+const DELAY_PER_CALL_US: u64 = 1000;
+
+/// A data set that is being loaded: what INFO says of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loading {
+    /// When it began, seconds since the epoch.
+    pub(crate) started_s: u64,
+    /// The bytes of all its files.
+    pub(crate) total_bytes: u64,
+    /// Those read so far.
+    pub(crate) loaded_bytes: u64,
+    /// The memory that the data took where its RDB file was written.
+    pub(crate) rdb_used_mem: u64,
+}
+
+/// Loading was ended before it was done: by SHUTDOWN, or by a signal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended;
+
+/// What the driver is asked: how late it is. It is given the engine, to serve clients with.
+pub(super) type ReadClock<'a> = &'a mut dyn FnMut(&mut Engine, &LoadProgress) -> u64;
+
+/// Time and work while loading.
+pub(super) struct Clock<'a> {
+    read: ReadClock<'a>,
+    progress: LoadProgress,
+    /// Bytes of the files before the one being loaded.
+    bytes_before: u64,
+    /// Bytes and delay at the last call.
+    asked_at_bytes: u64,
+    asked_at_delay_us: u64,
+}
+
+impl<'a> Clock<'a> {
+    pub(super) fn new(read: ReadClock<'a>) -> Self {
+        Self {
+            read,
+            progress: LoadProgress::default(),
+            bytes_before: 0,
+            asked_at_bytes: 0,
+            asked_at_delay_us: 0,
+        }
+    }
+
+    /// A file of `len` bytes has been loaded.
+    pub(super) fn end_file(&mut self, len: u64) {
+        self.bytes_before += len;
+        self.progress.bytes = self.bytes_before;
+    }
+}
+
+impl Engine {
+    /// The files to be loaded have `total_bytes`.
+    pub(super) fn begin_loading(&mut self, total_bytes: u64) {
+        self.loading = Some(Loading {
+            started_s: self.now_s(),
+            total_bytes,
+            ..Loading::default()
+        });
+        (self.saves.loaded, self.saves.loaded_expired) = (0, 0);
+    }
+
+    /// A key was loaded, which ends at `offset` of its file.
+    pub(super) fn key_loaded(&mut self, offset: u64, clock: &mut Clock<'_>) -> Result<(), Ended> {
+        clock.progress.keys += 1;
+        self.item_loaded(offset, clock)
+    }
+
+    /// A command was replayed, which ends at `offset` of its file.
+    pub(super) fn command_loaded(
+        &mut self,
+        offset: u64,
+        clock: &mut Clock<'_>,
+    ) -> Result<(), Ended> {
+        clock.progress.commands += 1;
+        self.item_loaded(offset, clock)
+    }
+
+    #[inline]
+    fn item_loaded(&mut self, offset: u64, clock: &mut Clock<'_>) -> Result<(), Ended> {
+        let progress = &mut clock.progress;
+        progress.bytes = clock.bytes_before + offset;
+        let items = progress.keys + progress.commands;
+        match self.config.key_load_delay_us {
+            0 => {}
+            delay_us @ 1.. => progress.delay_us += u64::from(delay_us.unsigned_abs()),
+            items_per_us => {
+                let per_us = u64::from(items_per_us.unsigned_abs());
+                progress.delay_us += u64::from(items.is_multiple_of(per_us));
+            }
+        }
+        let interval = self.config.loading_process_events_interval_bytes;
+        if items.is_multiple_of(ITEMS_PER_CALL)
+            || progress.bytes - clock.asked_at_bytes >= interval
+            || progress.delay_us - clock.asked_at_delay_us >= DELAY_PER_CALL_US
+        {
+            return self.ask_clock(clock);
+        }
+        Ok(())
+    }
+
+    /// Asks the driver for the time. It may serve clients before it answers.
+    pub(super) fn ask_clock(&mut self, clock: &mut Clock<'_>) -> Result<(), Ended> {
+        (clock.asked_at_bytes, clock.asked_at_delay_us) =
+            (clock.progress.bytes, clock.progress.delay_us);
+        if let Some(loading) = &mut self.loading {
+            loading.loaded_bytes = clock.progress.bytes;
+        }
+        self.now_us = (clock.read)(self, &clock.progress).max(self.now_us);
+        if self.exited { Err(Ended) } else { Ok(()) }
+    }
+}
