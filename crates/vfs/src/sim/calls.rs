@@ -275,7 +275,7 @@ impl Vfs for SimDisk {
             let wanted = match mode {
                 OpenMode::Read => READ,
                 OpenMode::Update => READ | WRITE,
-                OpenMode::Append | OpenMode::Truncate => WRITE,
+                OpenMode::Append | OpenMode::Truncate | OpenMode::Positioned => WRITE,
             };
             disk.allow(path, wanted)?;
             disk.add_handle(inode, path, mode)
