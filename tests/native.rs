@@ -110,6 +110,38 @@ impl Server {
         Self { child, port, log }
     }
 
+    /// Waits until it answers, and returns a connection; or until it has ended, and returns its log.
+    ///
+    /// # Errors
+    /// The log of a server that has ended.
+    ///
+    /// # Panics
+    /// If it does neither.
+    pub fn until_it_answers(&mut self) -> Result<Client, String> {
+        let started = Instant::now();
+        loop {
+            if self.child.try_wait().expect("it is our child").is_some() {
+                return Err(self.log_text());
+            }
+            if let Some(mut client) = self.try_connect()
+                && client.send_raw(b"PING\r\n").is_ok()
+                // A server that is about to end may still have taken the connection.
+                && client
+                    .read()
+                    .is_ok_and(|answer| answer == Reply::Simple("PONG".into()))
+                && self.child.try_wait().expect("it is our child").is_none()
+            {
+                return Ok(client);
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "the server does not answer:\n{}",
+                self.log_text()
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// What it has printed, in this run and those before in the same directory.
     pub fn log_text(&self) -> String {
         let bytes = std::fs::read(&self.log).unwrap_or_default();

@@ -14,9 +14,10 @@ const TRUNK_VERSION: &str = "0.21.14";
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// Debian's packages that the tests use, each with what shows that it is there.
-const DEBIAN_PACKAGES: [(&str, Probe); 5] = [
+const DEBIAN_PACKAGES: [(&str, Probe); 6] = [
     ("redis-server", Probe::Program("redis-server")),
     ("redis-tools", Probe::Program("redis-cli")),
+    ("strace", Probe::Program("strace")),
     ("chromium", Probe::Program("chromium")),
     ("chromium-driver", Probe::Program("chromedriver")),
     (
