@@ -31,7 +31,7 @@ impl Server {
 
     /// A server with these lines of configuration on top of the limits. `Err` gives the disk as a server left it that
     /// refused to start.
-    fn try_start(config: &str, mut disk: SimDisk) -> Result<Self, SimDisk> {
+    fn try_start(config: &str, mut disk: SimDisk) -> Result<Self, Box<SimDisk>> {
         let config: Config = lastsave_engine::config::parse_file(&format!("{LIMITS}{config}"))
             .expect("the configuration is valid");
         let mut engine = Engine::new(config, Host::default(), 7);
@@ -39,7 +39,7 @@ impl Server {
         while let Some(output) = engine.poll_output() {
             if let Output::Exit(..) = output {
                 disk.kill();
-                return Err(disk);
+                return Err(Box::new(disk));
             }
         }
         let client = engine.handle_connect(NOW_US, "127.0.0.1:50000", "127.0.0.1:6379");

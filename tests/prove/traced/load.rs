@@ -74,7 +74,7 @@ impl Ours {
     pub(crate) fn start(config: &str, mut disk: SimDisk) -> Result<Self, String> {
         let config: Config = lastsave_engine::config::parse_file(config).expect("it is valid");
         let mut engine = Engine::new(config, Host::default(), 1);
-        engine.start(NOW_US, &mut disk, &mut |_| NOW_US);
+        engine.start(NOW_US, &mut disk, &mut |_, _| NOW_US);
         let mut last_line = String::new();
         while let Some(output) = engine.poll_output() {
             match output {
