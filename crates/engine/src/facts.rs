@@ -198,6 +198,7 @@ impl Engine {
             facts.aof_base_size = aof.base_size;
             facts.aof_buffer_length = self.aof_buffer_len();
             facts.aof_pending_bio_fsync = u64::from(Aof::sync_running(aof));
+            facts.aof_delayed_fsync = aof.delayed_fsyncs;
         }
         facts
     }

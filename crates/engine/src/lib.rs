@@ -40,6 +40,7 @@ mod engine;
 mod eviction;
 mod expiry;
 mod facts;
+mod faithful;
 pub mod info;
 mod job;
 mod lazyfree;

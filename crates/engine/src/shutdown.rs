@@ -3,6 +3,7 @@
 use lastsave_vfs::Vfs;
 
 use crate::engine::Engine;
+use crate::faithful::Defect;
 use crate::job::JobKind;
 use crate::{ExitReason, Level};
 
@@ -66,7 +67,7 @@ impl Engine {
             self.log(Level::Notice, "Calling fsync() on the AOF file.");
             self.flush_aof(vfs, true);
             let failed = self.aof_error_reply().is_some();
-            if failed && !flags.force && !self.config.redis_faithful {
+            if failed && !flags.force && !self.repeats(Defect::ExitUnwritten) {
                 // Redis exits here and loses what it has acknowledged and could not write.
                 self.log(Level::Warning, "Error trying to write the AOF, can't exit.");
                 return Err(());

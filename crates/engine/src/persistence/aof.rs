@@ -7,7 +7,11 @@ use lastsave_vfs::{Error, SyncKind, Vfs};
 
 use crate::config::FsyncPolicy;
 use crate::engine::Engine;
+use crate::faithful::Defect;
 use crate::{AofStatus, Event, ExitReason, Job, JobId, JobOutcome, Level};
+
+/// So long a write waits for a sync at most, in seconds: see [`Defect::ReplyBeforeWrite`].
+const LONGEST_POSTPONEMENT_S: u64 = 2;
 
 /// A write error that lasts is logged at most this often.
 const ERROR_LOG_INTERVAL_S: u64 = 30;
@@ -40,6 +44,10 @@ pub(crate) struct Aof {
     sync_job: Option<(JobId, SyncTicket)>,
     /// When writing again what a failed sync left in doubt was last tried.
     last_repair_s: u64,
+    /// The second since which the write waits for a sync to end, and how often that took too long: see
+    /// [`Defect::ReplyBeforeWrite`].
+    write_postponed_s: Option<u64>,
+    pub(crate) delayed_fsyncs: u64,
     /// The second in which the last everysec sync was started.
     pub(crate) last_sync_s: u64,
     last_sync_us: Option<u64>,
@@ -72,6 +80,8 @@ impl Aof {
             error_logged_s: None,
             sync_job: None,
             last_repair_s: 0,
+            write_postponed_s: None,
+            delayed_fsyncs: 0,
             last_sync_s: now_s,
             last_sync_us: None,
             rewrites: 0,
@@ -223,6 +233,10 @@ impl Engine {
         let policy = self.effective_fsync_policy();
         let began_us = self.begin_event();
         let saving = self.snapshot.is_some();
+        if !force_sync && self.postpones_write() {
+            self.release_replies();
+            return;
+        }
         let Some(aof) = &mut self.aof else { return };
         let Some(writer) = &mut aof.writer else {
             return;
@@ -262,6 +276,35 @@ impl Engine {
         self.release_replies();
     }
 
+    /// Whether the write waits for the sync under way, as Redis has it, instead of the replies waiting for the write.
+    fn postpones_write(&mut self) -> bool {
+        if !self.repeats(Defect::ReplyBeforeWrite)
+            || self.config.appendfsync != FsyncPolicy::EverySec
+        {
+            return false;
+        }
+        let now_s = self.now_s();
+        let Some(aof) = &mut self.aof else {
+            return false;
+        };
+        let pending = aof
+            .writer
+            .as_ref()
+            .is_some_and(|writer| !writer.buffered().is_empty());
+        if aof.sync_job.is_none() || !pending {
+            aof.write_postponed_s = None;
+            return false;
+        }
+        let since_s = *aof.write_postponed_s.get_or_insert(now_s);
+        if now_s < since_s + LONGEST_POSTPONEMENT_S {
+            return true;
+        }
+        aof.write_postponed_s = None;
+        aof.delayed_fsyncs += 1;
+        self.log(Level::Notice, "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Redis.");
+        false
+    }
+
     fn aof_write_failed(&mut self, error: &Error) {
         let now_s = self.now_s();
         let always = self.config.appendfsync == FsyncPolicy::Always;
@@ -285,6 +328,9 @@ impl Engine {
         if always && is_on {
             self.log(Level::Warning, "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...");
             self.exit(1, ExitReason::Fatal);
+            return;
+        }
+        if self.repeats(Defect::ReplyBeforeWrite) {
             return;
         }
         let refusal = format!("MISCONF Errors writing to the AOF file: {error}");
@@ -395,6 +441,8 @@ impl Engine {
 
     /// A job that is not the snapshot has ended.
     pub(crate) fn sync_job_done(&mut self, job: JobId, outcome: &JobOutcome, vfs: &mut dyn Vfs) {
+        let ok = matches!(outcome, JobOutcome::Done { .. });
+        let counts = ok || self.repeats(Defect::FailedSyncCounts);
         let Some(aof) = &mut self.aof else { return };
         let Some((running, ticket)) = aof.sync_job else {
             return;
@@ -403,11 +451,10 @@ impl Engine {
             return;
         }
         aof.sync_job = None;
-        let ok = matches!(outcome, JobOutcome::Done { .. });
         let Some(writer) = &mut aof.writer else {
             return;
         };
-        writer.sync_done(ticket, ok, vfs);
+        writer.sync_done(ticket, counts, vfs);
         let offset = writer.offsets().synced;
         if ok {
             let recovered = aof.sync_error.take().is_some();
@@ -455,8 +502,8 @@ impl Engine {
             .and_then(Aof::offsets)
         {
             Some(offsets) if self.effective_fsync_policy() == FsyncPolicy::Always => offsets.synced,
-            Some(offsets) => offsets.written,
-            None => u64::MAX,
+            Some(offsets) if !self.repeats(Defect::ReplyBeforeWrite) => offsets.written,
+            Some(_) | None => u64::MAX,
         };
         let mut still_waiting = Vec::new();
         for id in self.clients.take_waiting() {

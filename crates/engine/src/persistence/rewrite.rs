@@ -16,6 +16,7 @@ use super::aof::Aof;
 use super::load::exists;
 use super::snapshot::Snapshot;
 use crate::engine::Engine;
+use crate::faithful::Defect;
 use crate::job::{Job, JobId, JobKind, JobOutcome};
 use crate::{Event, Level, Output};
 
@@ -86,6 +87,11 @@ impl Engine {
     /// Lets the log go on in a new incr file, so that what comes before it can be replaced by a base.
     fn rotate(&mut self, names: &Names, vfs: &mut dyn Vfs) -> Result<(), Error> {
         let writes = self.stats.writes;
+        let mode = if self.repeats(Defect::HoleAfterShortWrite) {
+            OpenMode::Positioned
+        } else {
+            OpenMode::Append
+        };
         let aof = self
             .aof
             .as_mut()
@@ -95,7 +101,7 @@ impl Engine {
             let path = names.path(&names.temp_incr());
             let file = vfs.open(&path, OpenMode::Truncate)?;
             vfs.close(file);
-            let file = vfs.open(&path, OpenMode::Append)?;
+            let file = vfs.open(&path, mode)?;
             aof.close_writer(vfs);
             aof.writer = Some(Writer::new(file, 0));
             aof.incr_path = path.clone();
@@ -116,7 +122,7 @@ impl Engine {
         let mut manifest = aof.manifest.clone();
         let name = manifest.add_incr(names);
         let path = names.path(&name);
-        let file = vfs.open(&path, OpenMode::Append)?;
+        let file = vfs.open(&path, mode)?;
         if let Err(error) = persist(vfs, names, &manifest) {
             vfs.close(file);
             if !error.replaced() {
@@ -274,7 +280,7 @@ impl Engine {
         }
         if let Err(error) = persist(vfs, &names, &manifest) {
             self.log(Level::Warning, error.to_string());
-            if !error.replaced() {
+            if !error.replaced() || self.repeats(Defect::DanglingManifest) {
                 let _ = vfs.unlink(&base_path);
                 return false;
             }

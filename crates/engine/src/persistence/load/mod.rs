@@ -18,6 +18,7 @@ use self::clock::{Clock, Ended};
 use self::replay::{Ending, Replayer};
 use self::snapshot::{Rest, SnapshotError};
 use crate::engine::Engine;
+use crate::faithful::Defect;
 use crate::{Level, LoadProgress, LoadSource, LoadedFile};
 
 /// Loading was ended from outside: there is nothing to add to what the log says of it.
@@ -140,7 +141,7 @@ impl Engine {
 
     /// Files of a log without a manifest: starting empty would overwrite some and mix in others.
     fn refuse_unlisted_files(&mut self, names: &Names, vfs: &mut dyn Vfs) -> Result<(), String> {
-        if self.config.redis_faithful {
+        if self.repeats(Defect::UnlistedFilesIgnored) {
             return Ok(());
         }
         let prefix = format!("{}.", names.file);
@@ -165,7 +166,7 @@ impl Engine {
     /// There is no log yet. If there is an RDB file, its data are what the operator means to keep.
     fn load_rdb_instead(&mut self, vfs: &mut dyn Vfs, clock: &mut Clock<'_>) -> Result<(), String> {
         let path = self.config.dbfilename.clone();
-        if self.config.redis_faithful || !exists(vfs, &path) {
+        if self.repeats(Defect::EmptyWithoutLog) || !exists(vfs, &path) {
             return Ok(());
         }
         self.log(
@@ -382,7 +383,7 @@ impl Engine {
         is_last: bool,
         vfs: &mut dyn Vfs,
     ) -> Result<(), String> {
-        if !is_last && !self.config.redis_faithful {
+        if !is_last && !self.repeats(Defect::CutBeforeRefusal) {
             return Err("Fatal error: the truncated file is not the last file".into());
         }
         if !self.config.aof_load_truncated {

@@ -4,6 +4,7 @@ use lastsave_aof::{Manifest, Names, Writer, persist};
 use lastsave_vfs::{OpenMode, SyncKind, Vfs};
 
 use crate::engine::Engine;
+use crate::faithful::Defect;
 use crate::job::JobKind;
 use crate::persistence::Aof;
 use crate::{Event, Level};
@@ -11,7 +12,7 @@ use crate::{Event, Level};
 impl Engine {
     /// Removes what dead runs have left half-written: no manifest and no configuration names these files.
     pub(super) fn remove_orphans(&mut self, names: &Names, vfs: &mut dyn Vfs) {
-        if self.config.redis_faithful {
+        if self.repeats(Defect::OrphansStay) {
             return;
         }
         let is_number =

@@ -13,6 +13,7 @@ use super::Clock;
 use super::snapshot::Rest;
 use crate::Level;
 use crate::engine::Engine;
+use crate::faithful::Defect;
 use crate::server::data_handler;
 
 /// How a file of commands ended.
@@ -41,7 +42,8 @@ impl Engine {
         replayer: &mut Replayer,
         clock: &mut Clock<'_>,
     ) -> Result<(u64, Ending), String> {
-        let mut reader = lastsave_aof::Reader::new(rest.ahead, rest.reader, rest.offset);
+        let preamble_len = rest.offset;
+        let mut reader = lastsave_aof::Reader::new(rest.ahead, rest.reader, preamble_len);
         let mut commands = 0;
         let torn_at = loop {
             let start = reader.offset();
@@ -54,7 +56,7 @@ impl Engine {
                 }
                 Ok(None) => break None,
                 Err(ReadError::Truncated { offset }) => break Some(offset),
-                Err(ReadError::ZeroTail { offset }) if !self.config.redis_faithful => {
+                Err(ReadError::ZeroTail { offset }) if !self.repeats(Defect::ZerosAreBadFormat) => {
                     break Some(offset);
                 }
                 Err(ReadError::ZeroTail { .. } | ReadError::BadFormat { .. }) => {
@@ -77,13 +79,15 @@ impl Engine {
                     Level::Warning,
                     format!("Revert incomplete MULTI/EXEC transaction in AOF file {name}"),
                 );
-                // Redis cuts a transaction that is torn inside a command behind its last whole command, so that MULTI
-                // stays open and swallows every later write.
-                let cut = torn_at
-                    .filter(|_| self.config.redis_faithful)
-                    .unwrap_or(before_multi);
-                Ending::CutTo(cut)
+                let repeats = self.repeats(Defect::OpenMulti);
+                Ending::CutTo(torn_at.filter(|_| repeats).unwrap_or(before_multi))
             }
+        };
+        let ending = match ending {
+            Ending::CutTo(len) if len == preamble_len && self.repeats(Defect::PreambleCut) => {
+                Ending::CutTo(0)
+            }
+            ending => ending,
         };
         Ok((commands, ending))
     }
