@@ -109,6 +109,8 @@ pub struct Engine {
     /// Jobs that unlink replaced files of the log, which the manifest lists until they are gone.
     pub(crate) unlinking: Vec<(JobId, Vec<String>)>,
     pub(crate) last_job: u64,
+    /// How many background jobs to come find no memory for their child.
+    pub(crate) failing_forks: u64,
     pub(crate) load_report: LoadReport,
     pub(crate) process: crate::ProcessFacts,
 }
@@ -157,6 +159,7 @@ impl Engine {
             rewrite_scheduled: false,
             unlinking: Vec::new(),
             last_job: 0,
+            failing_forks: 0,
             load_report: LoadReport::default(),
             process: crate::ProcessFacts::default(),
             config,
@@ -338,6 +341,26 @@ impl Engine {
         } else if !self.freed(job) && !self.history_removed(job, vfs) {
             self.sync_job_done(job, outcome, vfs);
         }
+    }
+
+    /// How many background jobs to come cannot be started.
+    pub fn failing_forks(&self) -> u64 {
+        self.failing_forks
+    }
+
+    /// Lets the next so many background jobs fail to start, as where there is no memory to fork. Nothing of the kind
+    /// happens by itself: a snapshot here needs no second process.
+    pub fn set_failing_forks(&mut self, jobs: u64) {
+        self.failing_forks = jobs;
+    }
+
+    /// Whether a background job finds no memory for its child, which uses up one of the failures ordered.
+    pub(crate) fn fork_fails(&mut self) -> bool {
+        let fails = self.failing_forks > 0;
+        if fails && self.failing_forks < u64::MAX {
+            self.failing_forks -= 1;
+        }
+        fails
     }
 
     /// A signal has arrived.

@@ -58,6 +58,9 @@ pub enum JobOutcome {
     Killed(i32),
 }
 
+/// The signal by which somebody ends a job without calling it a failure.
+pub(crate) const SIGUSR1: i32 = 10;
+
 /// A part of a snapshot on its way to its writer.
 pub enum SnapshotPart {
     /// How many keys, and how many of them expiring, each database that has keys holds: `(db, keys, expiring)`.

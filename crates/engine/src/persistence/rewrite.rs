@@ -17,7 +17,7 @@ use super::load::exists;
 use super::snapshot::Snapshot;
 use crate::engine::Engine;
 use crate::faithful::Defect;
-use crate::job::{Job, JobId, JobKind, JobOutcome};
+use crate::job::{Job, JobId, JobKind, JobOutcome, SIGUSR1};
 use crate::{Event, Level, Output};
 
 /// From so many failures in a row on, automatic rewrites pause.
@@ -40,6 +40,19 @@ impl Engine {
 
     /// Starts a rewrite. Nothing else may be running. The log says why it could not.
     pub(crate) fn start_rewrite(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
+        if self.fork_fails() {
+            // Before any file is made, so that trying again and again leaves no trail of them.
+            self.log(
+                Level::Warning,
+                "Can't rewrite append only file in background: fork: Cannot allocate memory",
+            );
+            if let Some(aof) = &mut self.aof {
+                aof.rewrites += 1;
+                aof.last_rewrite_ok = false;
+                aof.failures += 1;
+            }
+            return Err(());
+        }
         if self.aof.is_none() {
             // BGREWRITEAOF with the log off makes the files all the same, as Redis does.
             self.rewrite_scheduled = false;
@@ -206,7 +219,8 @@ impl Engine {
         self.event(event);
         let Some(aof) = &mut self.aof else { return };
         aof.last_rewrite_s = Some(seconds);
-        aof.last_rewrite_ok = succeeded;
+        let stopped = *outcome == JobOutcome::Killed(SIGUSR1);
+        aof.last_rewrite_ok = succeeded || (stopped && aof.last_rewrite_ok);
         if succeeded {
             aof.failures = 0;
             aof.retry_delay_minutes = 0;
@@ -219,7 +233,7 @@ impl Engine {
             self.release_replies();
             return;
         }
-        aof.failures += 1;
+        aof.failures += u32::from(!stopped);
         if aof.waits_for_rewrite {
             aof.close_writer(vfs);
             let path = std::mem::take(&mut aof.incr_path);

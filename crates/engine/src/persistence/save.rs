@@ -4,7 +4,7 @@ use lastsave_vfs::{Error, Op, Vfs};
 
 use super::snapshot::Snapshot;
 use crate::engine::Engine;
-use crate::job::{JobKind, JobOutcome, parent_dir};
+use crate::job::{JobKind, JobOutcome, SIGUSR1, parent_dir};
 use crate::{Event, Level};
 
 /// After a failed save the next automatic one waits this long.
@@ -102,10 +102,18 @@ impl Engine {
         self.log(Level::Warning, text);
     }
 
-    /// Starts a background save. Nothing else may be running.
-    pub(crate) fn start_background_save(&mut self) {
+    /// Starts a background save. Nothing else may be running. The log says why it could not.
+    pub(crate) fn start_background_save(&mut self) -> Result<(), ()> {
         self.saves.saves += 1;
         self.saves.last_try_s = self.now_s();
+        if self.fork_fails() {
+            self.log(
+                Level::Warning,
+                "Can't save in background: fork: Cannot allocate memory",
+            );
+            self.saves.last_bgsave_ok = false;
+            return Err(());
+        }
         self.saves.scheduled = false;
         let path = self.config.dbfilename.clone();
         let spec = self.snapshot_spec(JobKind::Save, self.temp_rdb_path(true), Some(path.clone()));
@@ -115,6 +123,7 @@ impl Engine {
             Level::Notice,
             format!("Background saving started by pid {pid}"),
         );
+        Ok(())
     }
 
     pub(crate) fn background_save_done(&mut self, snapshot: &Snapshot, outcome: &JobOutcome) {
@@ -146,7 +155,8 @@ impl Engine {
                     Level::Warning,
                     format!("Background saving terminated by signal {signal}"),
                 );
-                self.saves.last_bgsave_ok = false;
+                // SIGUSR1 is how somebody ends a save who means it.
+                self.saves.last_bgsave_ok &= *signal == SIGUSR1;
             }
         }
         self.saves.last_bgsave_s = Some((self.now_us - snapshot.started_us) / 1_000_000);
@@ -187,8 +197,8 @@ impl Engine {
                     Level::Notice,
                     format!("{changes} changes in {seconds} seconds. Saving..."),
                 );
-                self.start_background_save();
-                true
+                // A failure is in the log, and is not tried again at once.
+                self.start_background_save().is_ok()
             }
             _ => false,
         }
@@ -199,7 +209,8 @@ impl Engine {
         let may_retry =
             self.now_s() > self.saves.last_try_s + RETRY_DELAY_S || self.saves.last_bgsave_ok;
         if self.saves.scheduled && self.snapshot.is_none() && may_retry {
-            self.start_background_save();
+            // After a failure the schedule stands.
+            let _ = self.start_background_save();
         }
     }
 }

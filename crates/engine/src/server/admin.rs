@@ -43,10 +43,10 @@ impl Engine {
                 client,
                 "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
             ),
-            None if !self.in_exec => {
-                self.start_background_save();
-                client.reply.simple("Background saving started");
-            }
+            None if !self.in_exec => match self.start_background_save() {
+                Ok(()) => client.reply.simple("Background saving started"),
+                Err(()) => self.reply_error(client, "ERR"),
+            },
             _ => {
                 self.saves.scheduled = true;
                 client.reply.simple("Background saving scheduled");
