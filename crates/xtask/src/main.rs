@@ -65,6 +65,9 @@ enum Task {
         /// Memory per key and element only
         #[arg(long, conflicts_with = "commands_only")]
         memory_only: bool,
+        /// Saving, loading, and what saving costs the clients meanwhile, only
+        #[arg(long, conflicts_with_all = ["commands_only", "memory_only"])]
+        files_only: bool,
         /// Measure this program instead of building lastsave-server
         #[arg(long, value_name = "PROGRAM")]
         server: Option<PathBuf>,
@@ -96,12 +99,14 @@ fn main() -> ExitCode {
             full,
             commands_only,
             memory_only,
+            files_only,
             server,
         } => bench::run(&bench::Options {
             quick,
             full,
             commands_only,
             memory_only,
+            files_only,
             server,
         })
         .map(|()| true),

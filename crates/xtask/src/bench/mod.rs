@@ -6,16 +6,18 @@
 //! the client.
 
 mod client;
+mod files;
+mod load;
+mod saving;
 mod side;
 mod table;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::tools;
 use crate::util::{self, Result, at, cargo, command, find_program};
 use client::Collection;
-use side::{Side, Usage};
+use side::{Folder, Side, Usage};
 use table::{Table, Unit};
 
 /// How much is measured.
@@ -26,8 +28,8 @@ struct Scale {
     pipelined_commands: u64,
     /// Keys behind a figure of memory per key.
     memory_keys: u64,
-    /// Keys in the files that are saved and loaded; none leaves that out.
-    file_keys: Option<u64>,
+    /// Keys in the files that are saved and loaded, and in a server that saves under load.
+    file_keys: u64,
 }
 
 const QUICK: Scale = Scale {
@@ -35,7 +37,7 @@ const QUICK: Scale = Scale {
     commands: 100_000,
     pipelined_commands: 800_000,
     memory_keys: 200_000,
-    file_keys: Some(300_000),
+    file_keys: 300_000,
 };
 
 const USUAL: Scale = Scale {
@@ -43,7 +45,7 @@ const USUAL: Scale = Scale {
     commands: 400_000,
     pipelined_commands: 3_000_000,
     memory_keys: 500_000,
-    file_keys: Some(1_000_000),
+    file_keys: 1_000_000,
 };
 
 const FULL: Scale = Scale {
@@ -51,7 +53,7 @@ const FULL: Scale = Scale {
     commands: 1_000_000,
     pipelined_commands: 8_000_000,
     memory_keys: 1_000_000,
-    file_keys: Some(2_000_000),
+    file_keys: 2_000_000,
 };
 
 /// What `cargo xtask bench` is told.
@@ -62,6 +64,8 @@ pub(crate) struct Options {
     pub(crate) commands_only: bool,
     /// Only memory per key and element.
     pub(crate) memory_only: bool,
+    /// Only saving and loading.
+    pub(crate) files_only: bool,
     /// Another build of the server instead of one made now.
     pub(crate) server: Option<PathBuf>,
 }
@@ -86,19 +90,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         _ => USUAL,
     };
     let mut table = Table::default();
-    if !options.memory_only {
+    let all = !(options.commands_only || options.memory_only || options.files_only);
+    if all || options.commands_only {
         for appendonly in [false, true] {
             commands(&programs, &scale, appendonly, &mut table)?;
         }
     }
-    if !options.commands_only {
+    if all || options.memory_only {
         memory(&programs, scale.memory_keys, &mut table)?;
     }
-    if let Some(keys) = scale.file_keys
-        && !options.commands_only
-        && !options.memory_only
-    {
-        files(&programs, keys, &mut table)?;
+    if all || options.files_only {
+        files::measure(&programs, scale.file_keys, &mut table)?;
+        saving::measure(&programs, scale.file_keys, &mut table)?;
     }
     println!("\n{table}");
     Ok(())
@@ -111,7 +114,20 @@ struct Programs {
 }
 
 impl Programs {
-    /// Both servers with the same settings, ours first.
+    /// Both servers' programs, ours first.
+    fn servers(&self) -> [&Path; 2] {
+        [&self.ours, &self.redis]
+    }
+
+    /// Both servers with the same settings in these directories, ours first.
+    fn start_in(&self, folders: &[Folder; 2], settings: &[&str]) -> Result<[Side; 2]> {
+        Ok([
+            Side::start_in(&self.ours, folders[0].path(), settings)?,
+            Side::start_in(&self.redis, folders[1].path(), settings)?,
+        ])
+    }
+
+    /// Both servers with the same settings in directories of their own, ours first.
     fn start(&self, settings: &[&str]) -> Result<[Side; 2]> {
         Ok([
             Side::start(&self.ours, settings)?,
@@ -127,6 +143,9 @@ fn build() -> Result<PathBuf> {
     util::run(build.args(["--package", "lastsave-server", "--bin", "lastsave-server"]))?;
     Ok(util::root().join("target/release/lastsave-server"))
 }
+
+/// The order of runs: each side is once before and once after the other, and what changes with time falls on both.
+const ALTERNATING: [usize; 4] = [0, 1, 1, 0];
 
 /// SET and GET, without and with pipelining.
 fn commands(programs: &Programs, scale: &Scale, appendonly: bool, table: &mut Table) -> Result<()> {
@@ -152,7 +171,7 @@ fn commands(programs: &Programs, scale: &Scale, appendonly: bool, table: &mut Ta
             let name = format!("{test}, -P {pipeline}{suffix}");
             println!("{name} …");
             let mut runs = [Vec::new(), Vec::new()];
-            for index in [0, 1, 1, 0] {
+            for index in ALTERNATING {
                 let before = sides[index].usage();
                 let figures =
                     benchmark(programs, &sides[index], test, pipeline, count, scale.keys)?;
@@ -187,6 +206,10 @@ fn commands(programs: &Programs, scale: &Scale, appendonly: bool, table: &mut Ta
         }
     }
     Ok(())
+}
+
+fn mean(figures: &[f64]) -> f64 {
+    figures.iter().sum::<f64>() / figures.len() as f64
 }
 
 /// What redis-benchmark says of a run.
@@ -257,7 +280,7 @@ fn benchmark(
     }
 }
 
-/// What keys cost, 19 bytes long, and what elements of one large value do.
+/// What keys cost, 16 bytes long, and what elements of one large value do.
 fn memory(programs: &Programs, count: u64, table: &mut Table) -> Result<()> {
     for value_len in [8, 32, 100, 500] {
         let what = format!("memory per key, value of {value_len} B");
@@ -297,47 +320,4 @@ fn memory_per_item(
     }
     table.row(what, Unit::Bytes, bytes[0], bytes[1]);
     Ok(())
-}
-
-/// Saving an RDB file, loading it, and loading an append-only file, as the logs tell.
-fn files(programs: &Programs, keys: u64, table: &mut Table) -> Result<()> {
-    println!("files of {keys} keys …");
-    let mut seconds = [[0.0; 2]; 3];
-    for (index, program) in [&programs.ours, &programs.redis].into_iter().enumerate() {
-        let dir = side::temporary_dir()?;
-        let outcome = time_files(program, &dir, keys);
-        let _ = fs::remove_dir_all(&dir);
-        for (row, value) in seconds.iter_mut().zip(outcome?) {
-            row[index] = value;
-        }
-    }
-    let names = [
-        "SAVE",
-        "load of the RDB file",
-        "load of the append-only file",
-    ];
-    for (name, [ours, redis]) in names.iter().zip(seconds) {
-        table.row(&format!("{name}, {keys} keys"), Unit::Seconds, ours, redis);
-    }
-    Ok(())
-}
-
-fn time_files(program: &Path, dir: &Path, keys: u64) -> Result<[f64; 3]> {
-    let fill = |side: &Side| {
-        client::fill(side.port(), keys, 8).map_err(|error| format!("filling: {error}"))
-    };
-    let side = Side::start_in(program, dir, &["--save", "", "--appendonly", "no"])?;
-    fill(&side)?;
-    let save_s = client::time_call(side.port(), &["SAVE"]).map_err(|error| error.to_string())?;
-    drop(side);
-    let side = Side::start_in(program, dir, &["--save", "", "--appendonly", "no"])?;
-    let rdb_s = side.seconds_after("DB loaded from disk: ")?;
-    drop(side);
-    fs::remove_file(dir.join("dump.rdb")).map_err(at(dir))?;
-    let side = Side::start_in(program, dir, &["--save", "", "--appendonly", "yes"])?;
-    fill(&side)?;
-    drop(side);
-    let side = Side::start_in(program, dir, &["--save", "", "--appendonly", "yes"])?;
-    let aof_s = side.seconds_after("DB loaded from append only file: ")?;
-    Ok([save_s, rdb_s, aof_s])
 }

@@ -19,8 +19,35 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(super) struct Side {
     child: Child,
     port: u16,
-    dir: PathBuf,
-    owns_dir: bool,
+    /// How long it took from its start until it answered PING, with what it had to load.
+    started_in: Duration,
+    /// Its own directory, if it has one.
+    _folder: Option<Folder>,
+}
+
+/// A directory that is removed when dropped.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// A new one.
+    pub(super) fn new() -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("lastsave-bench-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).map_err(at(&dir))?;
+        Ok(Self(dir))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Processor time that a process has used.
@@ -51,9 +78,9 @@ impl Sub for Usage {
 impl Side {
     /// Starts a server in a new directory.
     pub(super) fn start(program: &Path, settings: &[&str]) -> Result<Self> {
-        let dir = temporary_dir()?;
-        let mut side = Self::start_in(program, &dir, settings)?;
-        side.owns_dir = true;
+        let folder = Folder::new()?;
+        let mut side = Self::start_in(program, folder.path(), settings)?;
+        side._folder = Some(folder);
         Ok(side)
     }
 
@@ -64,6 +91,7 @@ impl Side {
             .map_err(|error| format!("no free port: {error}"))?
             .port();
         let log = fs::File::create(dir.join("log")).map_err(at(dir))?;
+        let started = Instant::now();
         let child = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(settings)
@@ -72,19 +100,19 @@ impl Side {
             .stdout(log)
             .spawn()
             .map_err(at(program))?;
-        let side = Self {
+        let mut side = Self {
             child,
             port,
-            dir: dir.to_owned(),
-            owns_dir: false,
+            started_in: Duration::ZERO,
+            _folder: None,
         };
-        let started = Instant::now();
         while !client::answers(port) {
             if started.elapsed() > PATIENCE {
                 return Err(format!("{} does not answer", program.display()));
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(5));
         }
+        side.started_in = started.elapsed();
         Ok(side)
     }
 
@@ -118,15 +146,28 @@ impl Side {
         kibibytes.unwrap_or(0) * 1024
     }
 
-    /// The number of seconds that stands behind `text` in the log.
-    pub(super) fn seconds_after(&self, text: &str) -> Result<f64> {
-        let path = self.dir.join("log");
-        let log = fs::read_to_string(&path).map_err(at(&path))?;
-        log.lines()
-            .find_map(|line| line.split_once(text))
-            .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
-            .ok_or(format!("the log does not say {text:?}:\n{log}"))
+    /// Memory that the process and its children occupy, where what they share counts once: in MiB.
+    pub(super) fn family_mib(&self) -> f64 {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        let family = children.split(' ').filter_map(|child| child.parse().ok());
+        let kibibytes: u64 = family.chain([pid]).map(proportional_kib).sum();
+        kibibytes as f64 / 1024.0
     }
+
+    /// How long it took to load and answer, in seconds.
+    pub(super) fn started_in_s(&self) -> f64 {
+        self.started_in.as_secs_f64()
+    }
+}
+
+/// Memory of a process, in KiB: of what several share, its share. 0 if it is gone.
+fn proportional_kib(pid: u32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok())
+        .unwrap_or(0)
 }
 
 impl Drop for Side {
@@ -134,18 +175,5 @@ impl Drop for Side {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if self.owns_dir {
-            let _ = fs::remove_dir_all(&self.dir);
-        }
     }
-}
-
-/// A new directory.
-pub(super) fn temporary_dir() -> Result<PathBuf> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = format!("lastsave-bench-{}-{number}", std::process::id());
-    let dir = std::env::temp_dir().join(name);
-    fs::create_dir_all(&dir).map_err(at(&dir))?;
-    Ok(dir)
 }

@@ -9,6 +9,7 @@ pub(super) enum Unit {
     Milliseconds,
     Seconds,
     Bytes,
+    Mebibytes,
     PerSecond,
 }
 
@@ -19,6 +20,7 @@ impl Unit {
             Self::Milliseconds => format!("{value:.3} ms"),
             Self::Seconds => format!("{value:.3} s"),
             Self::Bytes => format!("{value:.0} B"),
+            Self::Mebibytes => format!("{value:.1} MiB"),
             Self::PerSecond => format!("{value:.0}/s"),
         }
     }
