@@ -4,6 +4,9 @@
 //! reads them, and the two bytes behind a word are skipped whatever they are. So what Redis opens, this opens,
 //! and the other way round. Two exceptions: a negative word length, on which Redis aborts, is bad format; and an
 //! annotation without its line end is truncated, where Redis goes on and appends the next command to that line.
+//!
+//! A [strict](Reader::strict) reader takes numbers and line ends only as every writer writes them, so that fewer bits
+//! can flip unnoticed.
 
 use std::ops::Range;
 
@@ -98,6 +101,7 @@ pub struct Reader<R> {
     whole: u64,
     /// The words of the entry, from `start`.
     words: Vec<Range<u32>>,
+    strict: bool,
 }
 
 impl<R: std::io::Read> Reader<R> {
@@ -114,7 +118,15 @@ impl<R: std::io::Read> Reader<R> {
             offset,
             whole: offset,
             words: Vec::new(),
+            strict: false,
         }
+    }
+
+    /// The same, taking nothing but what a writer of such files writes: plain digits, and `\r\n` behind each number and
+    /// each word.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
     }
 
     /// The next entry; `None` at a clean end.
@@ -186,12 +198,20 @@ impl<R: std::io::Read> Reader<R> {
                 )));
             };
             let behind = self.start + word.end;
-            if self.buf[behind..behind + 2] == [0, 0] {
-                // Redis skips these two bytes unseen. Zeros to the end of the file are a torn tail all the same.
-                self.parsed = word.end;
-                if self.ends_in_zeros().map_err(Stop::Io)? {
+            match self.buf[behind..behind + 2] {
+                [b'\r', b'\n'] => {}
+                [first, _] if self.strict => {
+                    self.parsed = word.end + usize::from(first == b'\r');
                     return Err(Stop::BadFormat);
                 }
+                // Redis skips these two bytes unseen. Zeros to the end of the file are a torn tail all the same.
+                [0, 0] => {
+                    self.parsed = word.end;
+                    if self.ends_in_zeros().map_err(Stop::Io)? {
+                        return Err(Stop::BadFormat);
+                    }
+                }
+                _ => {}
             }
             self.words.push(from..to);
             self.parsed = word.end + 2;
@@ -230,14 +250,16 @@ impl<R: std::io::Read> Reader<R> {
             number = number * 10 + i64::from(digit);
             at += 1;
         }
-        if at > 1 && bytes.get(at..at + 2) == Some(b"\r\n") {
+        if at > 1 && bytes.get(at..at + 2) == Some(b"\r\n") && (bytes[1] != b'0' || at == 2) {
             self.parsed += at + 2;
             return Ok(number);
         }
         let line = self.line()?;
-        Ok(leading_number(
-            &self.buf[self.start + line.start + 1..self.start + line.end],
-        ))
+        let line = &self.buf[self.start + line.start + 1..self.start + line.end];
+        if self.strict && !is_plain_number(line) {
+            return Err(Stop::BadFormat);
+        }
+        Ok(leading_number(line))
     }
 
     /// Takes the line at `parsed`, its line end included.
@@ -287,6 +309,15 @@ impl<R: std::io::Read> Reader<R> {
             }
         }
     }
+}
+
+/// Whether a line is a number as writers write it.
+fn is_plain_number(line: &[u8]) -> bool {
+    line.strip_suffix(b"\r\n").is_some_and(|digits| {
+        digits.iter().all(u8::is_ascii_digit)
+            && (1..=18).contains(&digits.len())
+            && (digits[0] != b'0' || digits.len() == 1)
+    })
 }
 
 #[cfg(test)]
@@ -433,6 +464,46 @@ mod tests {
             2,
             "an annotation ends after 1023 bytes"
         );
+    }
+
+    #[test]
+    fn a_strict_reader_lets_pass_what_writers_write() {
+        let strictly = |bytes: &[u8], drip| {
+            let mut reader = Reader::new(Vec::new(), Drip(bytes, drip), 0).strict(true);
+            loop {
+                match reader.next_entry() {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return End::Clean,
+                    Err(ReadError::Truncated { offset }) => return End::Truncated(offset),
+                    Err(ReadError::ZeroTail { offset }) => return End::ZeroTail(offset),
+                    Err(ReadError::BadFormat { offset }) => return End::BadFormat(offset),
+                    Err(ReadError::Io(error)) => panic!("{error}"),
+                }
+            }
+        };
+        for drip in [1, 3, usize::MAX] {
+            assert_eq!(strictly(LOG, drip), End::Clean);
+            for odd in [
+                &b"*1x\n$4\r\nPING\r\n"[..],
+                b"*1\n$4\r\nPING\r\n",
+                b"*01\r\n$4\r\nPING\r\n",
+                b"* 1\r\n$4\r\nPING\r\n",
+                b"*1\r\n$04\r\nPING\r\n",
+                b"*1\r\n$4\r\nPINGxy",
+                b"*1\r\n$4\r\nPING\r\r",
+            ] {
+                let text = odd.escape_ascii();
+                assert_eq!(strictly(odd, drip), End::BadFormat(0), "{text}");
+            }
+            for len in 0..LOG.len() {
+                assert_eq!(strictly(&LOG[..len], drip), end(&LOG[..len]), "{len} bytes");
+                let mut bytes = LOG[..len].to_vec();
+                bytes.resize(len + 5000, 0);
+                let whole = if len < 39 { 0 } else { 39 };
+                let whole = if len == 81 { 81 } else { whole };
+                assert_eq!(strictly(&bytes, drip), End::ZeroTail(whole), "{len} bytes");
+            }
+        }
     }
 
     #[test]

@@ -43,7 +43,8 @@ impl Engine {
         clock: &mut Clock<'_>,
     ) -> Result<(u64, Ending), String> {
         let preamble_len = rest.offset;
-        let mut reader = lastsave_aof::Reader::new(rest.ahead, rest.reader, preamble_len);
+        let mut reader = lastsave_aof::Reader::new(rest.ahead, rest.reader, preamble_len)
+            .strict(!self.repeats(Defect::LaxFraming));
         let mut commands = 0;
         let torn_at = loop {
             let start = reader.offset();
@@ -114,22 +115,41 @@ impl Engine {
             Some(_) if is(ServerCommand::Exec) => {
                 let (_, queued) = replayer.transaction.take().expect("just seen");
                 for args in queued {
-                    self.replay_one(args.as_args(), replayer);
+                    self.replay_one(name, start, args.as_args(), replayer)?;
                 }
             }
             Some((_, queued)) => queued.push(args.into()),
             None if is(ServerCommand::Multi) => replayer.transaction = Some((start, Vec::new())),
-            None => self.replay_one(args, replayer),
+            None => self.replay_one(name, start, args, replayer)?,
         }
         Ok(())
     }
 
-    fn replay_one(&mut self, args: Args<'_>, replayer: &mut Replayer) {
-        // What was written was well-formed; where the number of words is wrong, Redis runs the handler regardless, which
-        // answers with an error.
-        let Ok(Resolved { command, .. }) = resolve(args) else {
-            return;
+    fn replay_one(
+        &mut self,
+        name: &str,
+        start: u64,
+        args: Args<'_>,
+        replayer: &mut Replayer,
+    ) -> Result<(), String> {
+        let error = match self.execute_replayed(args, replayer) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
         };
+        if self.repeats(Defect::LaxFraming) {
+            return Ok(());
+        }
+        // Only commands that succeeded were written: this is not what was.
+        let word = String::from_utf8_lossy(&args[0]).into_owned();
+        Err(format!(
+            "Fatal error: the append only file {name} is damaged: the command '{word}' at offset {start} did not fail when it was written, and does now: {error}. Nothing was changed."
+        ))
+    }
+
+    /// Runs one command of the log. `Err` says what it was answered.
+    fn execute_replayed(&mut self, args: Args<'_>, replayer: &mut Replayer) -> Result<(), String> {
+        let Resolved { command, .. } =
+            resolve(args).map_err(|error| String::from_utf8_lossy(&error).into_owned())?;
         let is = |server: ServerCommand| matches!(command.handler, Handler::Server(known) if known == server);
         match data_handler(command) {
             Some(handler) => {
@@ -146,17 +166,20 @@ impl Engine {
                     effects: &mut self.effects,
                 });
                 self.saves.dirty += self.effects.dirty;
+                if let Some(error) = replayer.reply.bytes().strip_prefix(b"-") {
+                    return Err(String::from_utf8_lossy(error).trim_end().to_owned());
+                }
             }
             None if is(ServerCommand::Select) => {
                 let number = lastsave_keyspace::number::parse_i64(&args[1]);
-                if let Some(db) = number.and_then(|number| usize::try_from(number).ok())
-                    && db < self.keyspace.databases.len()
-                {
-                    replayer.db = db;
-                }
+                replayer.db = number
+                    .and_then(|number| usize::try_from(number).ok())
+                    .filter(|db| *db < self.keyspace.databases.len())
+                    .ok_or("ERR DB index is out of range")?;
             }
             // No other command of the server is ever written to the log.
             None => {}
         }
+        Ok(())
     }
 }
