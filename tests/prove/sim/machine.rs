@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 
 use lastsave_aof::SyncTicket;
 use lastsave_engine::{JobId, JobKind, JobOutcome, SnapshotPart, SnapshotWriter, Step};
-use lastsave_vfs::{CrashPoint, DirEntry, FileId, OpenMode, Result, SimDisk, SyncKind, Vfs};
+use lastsave_vfs::{
+    CrashPoint, DirEntry, Errno, Error, FileId, OpenMode, Result, SimDisk, SyncKind, Vfs,
+};
 
 /// A small generator of numbers (`SplitMix64`).
 #[derive(Clone)]
@@ -42,6 +44,10 @@ pub(crate) struct Marks {
     pub(crate) synced: usize,
     /// What the last completed save holds.
     pub(crate) saved: usize,
+    /// What the last save that was begun holds.
+    pub(crate) saving: usize,
+    /// Whether the request being executed may save before it is answered.
+    pub(crate) saves_inline: bool,
     /// What the last installed base holds.
     pub(crate) rewritten: usize,
     /// Whether the log is complete: on from the start, or its first rewrite has ended.
@@ -70,6 +76,12 @@ pub(crate) struct Tape {
     pub(crate) marks: Marks,
     pub(crate) points: Vec<Point>,
     pub(crate) recording: bool,
+    /// Whether an operation has failed with an error that was ordered.
+    pub(crate) failed: bool,
+    /// How many points are kept yet from the first ordered error on.
+    pub(crate) points_after_failure: usize,
+    /// The sizes of all writes so far, while recording.
+    pub(crate) write_lens: Vec<usize>,
 }
 
 impl Tape {
@@ -83,17 +95,27 @@ impl Tape {
     }
 
     /// Does an operation, and keeps the disk as it was before if it changed anything.
-    fn operate<T>(&mut self, operation: impl FnOnce(&mut SimDisk) -> T) -> T {
-        if !self.recording {
-            return operation(&mut self.disk);
+    fn operate<T>(&mut self, operation: impl FnOnce(&mut SimDisk) -> Result<T>) -> Result<T> {
+        let after_failure = self.failed && self.points_after_failure > 0;
+        if !self.recording && !after_failure {
+            let value = operation(&mut self.disk);
+            return self.note_failure(value);
         }
+        self.points_after_failure = self.points_after_failure.saturating_sub(1);
         let before = self.disk.clone();
         let value = operation(&mut self.disk);
         if self.disk.op_count() != before.op_count() {
             let number = before.op_count() + 1;
             self.point(before, Moment::Before(number));
         }
-        value
+        self.note_failure(value)
+    }
+
+    /// Notices an error that was ordered: nothing else makes the disk fail in one of these two ways.
+    fn note_failure<T>(&mut self, result: Result<T>) -> Result<T> {
+        let ordered = |error: &Error| matches!(error.errno, Errno::NoSpace | Errno::Io);
+        self.failed |= result.as_ref().is_err_and(ordered);
+        result
     }
 
     /// Keeps the disk as it is now, as a moment behind the last operation.
@@ -110,6 +132,7 @@ impl Vfs for Tape {
 
     fn write(&mut self, file: FileId, bytes: &[u8]) -> Result<usize> {
         if self.recording {
+            self.write_lens.push(bytes.len());
             let mut cuts = vec![1, bytes.len() / 2, bytes.len() - 1];
             cuts.dedup();
             for cut in cuts
@@ -131,11 +154,13 @@ impl Vfs for Tape {
     }
 
     fn read_at(&mut self, file: FileId, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        self.disk.read_at(file, offset, buf)
+        let read = self.disk.read_at(file, offset, buf);
+        self.note_failure(read)
     }
 
     fn len(&mut self, file: FileId) -> Result<u64> {
-        self.disk.len(file)
+        let len = self.disk.len(file);
+        self.note_failure(len)
     }
 
     fn truncate(&mut self, file: FileId, len: u64) -> Result<()> {
@@ -167,7 +192,8 @@ impl Vfs for Tape {
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<DirEntry>> {
-        self.disk.list(path)
+        let list = self.disk.list(path);
+        self.note_failure(list)
     }
 }
 
@@ -178,8 +204,8 @@ pub(crate) struct Running {
 }
 
 pub(crate) enum Work {
-    /// With what was answered before it was submitted.
-    Sync(SyncTicket, usize),
+    /// With what was answered before it was submitted, and when the device is done with it.
+    Sync(SyncTicket, usize, u64),
     Unlink(VecDeque<String>),
     Snapshot(Writing),
 }
@@ -210,6 +236,12 @@ pub(crate) struct Machine {
     pub(crate) random: Random,
     /// Whether jobs run in the middle of the engine's calls.
     pub(crate) concurrent: bool,
+    /// The time, microseconds since the epoch.
+    pub(crate) now_us: u64,
+    /// How long the syncs of the log take, in microseconds, in turn; empty if they take no time of their own.
+    pub(crate) sync_times_us: Vec<u64>,
+    /// A sync that says that it has synced, and has not.
+    pub(crate) lying: bool,
 }
 
 impl Machine {
@@ -220,23 +252,56 @@ impl Machine {
                 marks: Marks::default(),
                 points: Vec::new(),
                 recording: false,
+                failed: false,
+                points_after_failure: 0,
+                write_lens: Vec::new(),
             },
             jobs: Vec::new(),
             news: VecDeque::new(),
             random: Random(seed),
             concurrent: true,
+            now_us: 0,
+            sync_times_us: Vec::new(),
+            lying: false,
         }
     }
 
     /// Whether some job could do something now.
     pub(crate) fn can_step(&self) -> bool {
-        self.jobs.iter().any(can_step)
+        self.jobs.iter().any(|job| self.is_ready(job))
+    }
+
+    /// When a sync that is under way will have ended, if one is.
+    pub(crate) fn next_sync_us(&self) -> Option<u64> {
+        let ends = self.jobs.iter().filter_map(|job| match job.work {
+            Work::Sync(.., done_us) => Some(done_us),
+            _ => None,
+        });
+        ends.min()
+    }
+
+    /// A snapshot waits when it has written what it was given, a sync for the device.
+    fn is_ready(&self, job: &Running) -> bool {
+        match &job.work {
+            Work::Snapshot(writing) => !writing.hungry || !writing.parts.is_empty(),
+            Work::Sync(.., done_us) => *done_us <= self.now_us,
+            Work::Unlink(_) => true,
+        }
+    }
+
+    /// A sync of the log that starts now: when the device will be done with it.
+    pub(crate) fn sync_done_us(&mut self) -> u64 {
+        if self.sync_times_us.is_empty() {
+            return 0;
+        }
+        let choice = self.random.below(self.sync_times_us.len() as u64);
+        self.now_us + self.sync_times_us[choice as usize]
     }
 
     /// Lets one job, by lot, do one operation.
     pub(crate) fn step(&mut self) {
         let ready: Vec<usize> = (0..self.jobs.len())
-            .filter(|&index| can_step(&self.jobs[index]))
+            .filter(|&index| self.is_ready(&self.jobs[index]))
             .collect();
         if ready.is_empty() {
             return;
@@ -252,7 +317,11 @@ impl Machine {
         let Running { id, work } = &mut self.jobs[index];
         let id = *id;
         let (outcome, cut) = match work {
-            Work::Sync(ticket, answered) => match self.tape.sync(ticket.file, SyncKind::Data) {
+            Work::Sync(ticket, answered, _) => match if self.lying {
+                Ok(())
+            } else {
+                self.tape.sync(ticket.file, SyncKind::Data)
+            } {
                 Ok(()) => {
                     if self.tape.marks.log_on {
                         self.tape.marks.synced = self.tape.marks.synced.max(*answered);
@@ -312,18 +381,20 @@ impl Machine {
         }
     }
 
+    /// The job that writes a snapshot is killed by a signal from outside.
+    pub(crate) fn kill_snapshot(&mut self) -> bool {
+        let is_snapshot = |job: &&Running| matches!(job.work, Work::Snapshot(_));
+        let id = self.jobs.iter().find(is_snapshot).map(|job| job.id);
+        if let Some(id) = id {
+            self.kill_job(id);
+        }
+        id.is_some()
+    }
+
     fn interleave(&mut self) {
         while self.concurrent && self.random.one_in(3) && self.can_step() {
             self.step();
         }
-    }
-}
-
-/// A snapshot waits when it has written what it was given.
-fn can_step(job: &Running) -> bool {
-    match &job.work {
-        Work::Snapshot(writing) => !writing.hungry || !writing.parts.is_empty(),
-        Work::Sync(..) | Work::Unlink(_) => true,
     }
 }
 
