@@ -79,7 +79,8 @@ fn crash_one_schedule(run: &Run, plan: Plan, schedule: u64, checker: &mut Checke
                 let chosen =
                     |every: u64| every > 0 && (number + 5 * index as u64).is_multiple_of(every);
                 // The first start makes what is never made again.
-                let thorough = plan.thorough_every > 0 && number < 30 || chosen(plan.thorough_every);
+                let thorough =
+                    plan.thorough_every > 0 && number < 30 || chosen(plan.thorough_every);
                 if plan.again_every == 0 {
                     checker.check(&driver.history, &point, crash, thorough);
                 } else if chosen(plan.again_every) {
@@ -171,7 +172,10 @@ fn case_02_crashes_during_recovery() {
 
 #[test]
 fn case_03_always_loses_nothing_acknowledged() {
-    let plan = Plan { kill: true, ..power() };
+    let plan = Plan {
+        kill: true,
+        ..power()
+    };
     prove(
         3,
         "appendfsync always: transactions, batches, all types",

@@ -65,7 +65,10 @@ fn has_zeroed_words(whole: &[u8], left: &[u8]) -> bool {
 /// The end of the command, or the annotation, that begins at `at`, and where its words are.
 fn command_at(bytes: &[u8], at: usize) -> Option<(usize, Vec<std::ops::Range<usize>>)> {
     let line = |at: usize| -> Option<(&[u8], usize)> {
-        let len = bytes.get(at..)?.windows(2).position(|pair| pair == b"\r\n")?;
+        let len = bytes
+            .get(at..)?
+            .windows(2)
+            .position(|pair| pair == b"\r\n")?;
         Some((&bytes[at..at + len], at + len + 2))
     };
     let number = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<usize>().ok();

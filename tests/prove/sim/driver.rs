@@ -323,7 +323,10 @@ impl Driver {
             self.pass(due_us.saturating_sub(self.now_us));
             self.time_out();
             self.settle();
-            while self.next_sync_us().is_some_and(|due_us| due_us <= self.now_us) {
+            while self
+                .next_sync_us()
+                .is_some_and(|due_us| due_us <= self.now_us)
+            {
                 self.step_job();
             }
             if self.machine.random.one_in(2) {
@@ -335,7 +338,10 @@ impl Driver {
 
     fn next_due_us(&self) -> Option<u64> {
         let timeout_us = self.engine.next_timeout()?;
-        Some(self.next_sync_us().map_or(timeout_us, |us| us.min(timeout_us)))
+        Some(
+            self.next_sync_us()
+                .map_or(timeout_us, |us| us.min(timeout_us)),
+        )
     }
 
     /// When a sync will have ended, if syncs take time.
@@ -346,7 +352,15 @@ impl Driver {
 
     /// Runs all jobs to their ends.
     pub(crate) fn finish_jobs(&mut self) {
+        let mut rounds = 0;
         while self.exited.is_none() {
+            rounds += 1;
+            assert!(
+                rounds < 20_000,
+                "the jobs come to no end: {:?}",
+                self.log.iter().rev().take(12).collect::<Vec<_>>()
+            );
+            self.hear_news();
             self.settle();
             if self.machine.can_step() {
                 self.machine.step();
@@ -479,10 +493,10 @@ impl Driver {
                     self.machine.tape.marks.saving = self.marks().executed;
                 }
                 Work::Snapshot(Writing {
-                writer,
-                parts: VecDeque::new(),
-                hungry: false,
-                cut: self.marks().executed,
+                    writer,
+                    parts: VecDeque::new(),
+                    hungry: false,
+                    cut: self.marks().executed,
                 })
             }
         };
@@ -525,7 +539,9 @@ impl Driver {
         }
         if suspended {
             let now_us = self.elapsed_us;
-            self.answered_us.iter_mut().for_each(|(_, at_us)| *at_us = now_us);
+            self.answered_us
+                .iter_mut()
+                .for_each(|(_, at_us)| *at_us = now_us);
         }
         while self
             .answered_us

@@ -29,7 +29,13 @@ use lastsave_tests::proof::Proof;
 use runs::Run;
 
 /// Does `task` for each run, on as many threads as there are processors, and counts what it finds as a proof of the case.
-fn prove(number: u8, what: &str, oracle: &str, runs: &[Run], task: impl Fn(&Run) -> Findings + Sync) {
+fn prove(
+    number: u8,
+    what: &str,
+    oracle: &str,
+    runs: &[Run],
+    task: impl Fn(&Run) -> Findings + Sync,
+) {
     let mut proof = Proof::of(number, what, oracle);
     for findings in in_threads(runs, task) {
         proof.add(findings.counts);

@@ -20,10 +20,8 @@ pub(crate) const RDB: &str = "appendonly no\nsave 3 10\n";
 const LAX: &str = "appendonly yes\nappendfsync always\nno-appendfsync-on-rewrite yes\nsave \"\"\n";
 const LAX_EVERYSEC: &str =
     "appendonly yes\nappendfsync everysec\nno-appendfsync-on-rewrite yes\nsave \"\"\n";
-const AS_COMMANDS: &str =
-    "appendonly yes\nappendfsync always\nsave \"\"\naof-use-rdb-preamble no\naof-timestamp-enabled yes\n";
-const STAMPED: &str =
-    "appendonly yes\nappendfsync everysec\nsave \"\"\naof-timestamp-enabled yes\nauto-aof-rewrite-min-size 1\nauto-aof-rewrite-percentage 50\n";
+const AS_COMMANDS: &str = "appendonly yes\nappendfsync always\nsave \"\"\naof-use-rdb-preamble no\naof-timestamp-enabled yes\n";
+const STAMPED: &str = "appendonly yes\nappendfsync everysec\nsave \"\"\naof-timestamp-enabled yes\nauto-aof-rewrite-min-size 1\nauto-aof-rewrite-percentage 50\n";
 
 /// What the runs with a log do about files.
 pub(crate) const FILES: [(usize, &str); 9] = [
@@ -133,12 +131,24 @@ pub(crate) fn no(seed: u64) -> Run {
 }
 
 pub(crate) fn lax(seed: u64) -> Run {
-    run("always, lax on rewrite", LAX, &[(LAX, Promise::Log)], seed, &FILES)
+    run(
+        "always, lax on rewrite",
+        LAX,
+        &[(LAX, Promise::Log)],
+        seed,
+        &FILES,
+    )
 }
 
 pub(crate) fn lax_everysec(seed: u64) -> Run {
     let restarts = &[(LAX_EVERYSEC, Promise::Log)];
-    run("everysec, lax on rewrite", LAX_EVERYSEC, restarts, seed, &FILES)
+    run(
+        "everysec, lax on rewrite",
+        LAX_EVERYSEC,
+        restarts,
+        seed,
+        &FILES,
+    )
 }
 
 /// Runs whose files have other forms: a base of commands, timestamps, automatic rewrites.
@@ -187,7 +197,13 @@ pub(crate) fn switched(seed: u64) -> Vec<Run> {
     vec![
         Run {
             schedules: 8,
-            ..run("switched on and off", FROM_ALWAYS, &[(RDB, Promise::Save)], seed, &OFF)
+            ..run(
+                "switched on and off",
+                FROM_ALWAYS,
+                &[(RDB, Promise::Save)],
+                seed,
+                &OFF,
+            )
         },
         Run {
             name: "switched, small",
@@ -196,8 +212,20 @@ pub(crate) fn switched(seed: u64) -> Vec<Run> {
             restarts: to_always,
             schedules: 80,
         },
-        run("switched to always", FROM_ALWAYS, to_always, seed + 1, &SWITCHED),
-        run("switched to everysec", FROM_EVERYSEC, to_everysec, seed + 2, &SWITCHED),
+        run(
+            "switched to always",
+            FROM_ALWAYS,
+            to_always,
+            seed + 1,
+            &SWITCHED,
+        ),
+        run(
+            "switched to everysec",
+            FROM_EVERYSEC,
+            to_everysec,
+            seed + 2,
+            &SWITCHED,
+        ),
     ]
 }
 
@@ -215,6 +243,10 @@ pub(crate) fn small() -> Vec<Run> {
         run("small, always", ALWAYS, &[(ALWAYS, Promise::Log)]),
         run("small, everysec", EVERYSEC, &[(EVERYSEC, Promise::Log)]),
         run("small, no", NO, &[(NO, Promise::Log)]),
-        run("small, bases of commands", AS_COMMANDS, &[(AS_COMMANDS, Promise::Log)]),
+        run(
+            "small, bases of commands",
+            AS_COMMANDS,
+            &[(AS_COMMANDS, Promise::Log)],
+        ),
     ]
 }

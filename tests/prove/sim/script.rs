@@ -103,11 +103,7 @@ fn blocked(random: &mut Random) -> Item {
     let (blocked, push, pop) = [
         ("BLPOP w1 w2 0", "RPUSH w1 a", "LPOP w1"),
         ("BRPOP w2 0", "RPUSH w2 b", "RPOP w2"),
-        (
-            "BLMOVE w3 l1 LEFT RIGHT 0",
-            "LPUSH w3 c",
-            "LPOP w3",
-        ),
+        ("BLMOVE w3 l1 LEFT RIGHT 0", "LPUSH w3 c", "LPOP w3"),
         ("BLMPOP 0 2 w3 w4 LEFT COUNT 2", "RPUSH w4 d", "LPOP w4"),
         ("BZPOPMIN w5 0", "ZADD w5 1 e", "ZPOPMIN w5"),
         ("BZMPOP 0 1 w6 MAX", "ZADD w6 2 f", "ZPOPMAX w6"),
@@ -221,7 +217,12 @@ const WRITES: [&str; 96] = [
 ];
 
 /// Commands that are rarer: they remove or move much.
-const GREAT: [&str; 4] = ["SWAPDB 0 1", "FLUSHDB", "XGROUP DESTROY x1 g", "DEL l9 s9 z9 b1"];
+const GREAT: [&str; 4] = [
+    "SWAPDB 0 1",
+    "FLUSHDB",
+    "XGROUP DESTROY x1 g",
+    "DEL l9 s9 z9 b1",
+];
 
 /// A request that writes, to a value of any type.
 pub(crate) fn write(random: &mut Random) -> Words {
@@ -234,10 +235,7 @@ pub(crate) fn write(random: &mut Random) -> Words {
         0 => GREAT[random.below(GREAT.len() as u64) as usize],
         _ => WRITES[random.below(WRITES.len() as u64) as usize],
     };
-    template
-        .split(' ')
-        .map(|word| fill(word, random))
-        .collect()
+    template.split(' ').map(|word| fill(word, random)).collect()
 }
 
 fn fill(word: &str, random: &mut Random) -> Vec<u8> {
@@ -258,7 +256,12 @@ fn fill(word: &str, random: &mut Random) -> Vec<u8> {
         "k" => format!("k{}", random.below(24)).into_bytes(),
         _ => format!("{kind}{}", 1 + random.below(4)).into_bytes(),
     };
-    [&word.as_bytes()[..at], &filling, &word.as_bytes()[end + 1..]].concat()
+    [
+        &word.as_bytes()[..at],
+        &filling,
+        &word.as_bytes()[end + 1..],
+    ]
+    .concat()
 }
 
 fn text(random: &mut Random, len: u64) -> Vec<u8> {
