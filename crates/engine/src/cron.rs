@@ -7,6 +7,10 @@ use crate::engine::Engine;
 impl Engine {
     /// Runs about `hz` times a second.
     pub(crate) fn cron(&mut self, vfs: &mut dyn Vfs) {
+        self.obey_signal(vfs);
+        if self.exited {
+            return;
+        }
         if self.keyspace.settings.active_expire && self.pause.is_none() {
             self.expire_slowly();
             self.serve_waiters();

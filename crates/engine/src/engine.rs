@@ -16,8 +16,8 @@ use crate::persistence::{Aof, Loading, Saves, Snapshot};
 use crate::pubsub::{OwnedMessage, PubSub};
 use crate::stats::Stats;
 use crate::{
-    AofStatus, ClientId, Config, Event, ExitReason, JobId, JobOutcome, Level, LoadProgress,
-    LoadReport, Output, Signal, Status,
+    AofStatus, ClientId, Config, Event, ExitReason, JobId, JobKind, JobOutcome, Level,
+    LoadProgress, LoadReport, Output, Signal, Status,
 };
 
 /// What the engine is told about the process that it runs in.
@@ -38,6 +38,9 @@ pub struct Host {
 /// Has the driver obey what of a configuration is its share. `Err` names the parameter that it could not obey, and says
 /// why; what came before that may have been done.
 pub type ConfigHook = Box<dyn FnMut(&Config) -> Result<(), (&'static str, String)> + Send>;
+
+/// Starts a process that stands for a background job, and returns its number: see [`Engine::set_child_hook`].
+pub type ChildHook = Box<dyn FnMut(JobKind, &Config) -> Option<u32> + Send>;
 
 /// What an empty server counts as using, in bytes: about as much as an empty Redis, so that limits mean the same.
 pub(crate) const STARTUP_BYTES: u64 = 832 << 10;
@@ -65,6 +68,9 @@ pub struct Engine {
     pub(crate) stats: Stats,
     pub(crate) observed: Observed,
     pub(crate) config_hook: Option<ConfigHook>,
+    pub(crate) child_hook: Option<ChildHook>,
+    /// Waits for so many microseconds.
+    pub(crate) sleep: Option<fn(u64)>,
     pub(crate) expiry: crate::expiry::Expiry,
     pub(crate) eviction: crate::eviction::Eviction,
     pub(crate) lazyfree: crate::lazyfree::LazyFree,
@@ -79,6 +85,8 @@ pub struct Engine {
     pub(crate) exited: bool,
     /// DEBUG PAUSE-CRON.
     pub(crate) cron_paused: bool,
+    /// A signal has asked for the end.
+    pub(crate) shutdown_signal: Option<Signal>,
     /// What INFO shows as `master_replid`: 40 hexadecimal digits.
     pub(crate) replication_id: String,
     pub(crate) ahead: Ahead,
@@ -133,6 +141,8 @@ impl Engine {
             stats: Stats::default(),
             observed: Observed::default(),
             config_hook: None,
+            child_hook: None,
+            sleep: None,
             expiry: crate::expiry::Expiry::default(),
             eviction: crate::eviction::Eviction::default(),
             lazyfree: crate::lazyfree::LazyFree::default(),
@@ -142,6 +152,7 @@ impl Engine {
             busy_until_us: 0,
             exited: false,
             cron_paused: false,
+            shutdown_signal: None,
             replication_id: host.run_id.clone(),
             ahead: Ahead::default(),
             effects: Effects::default(),
@@ -221,6 +232,19 @@ impl Engine {
     /// is taken back.
     pub fn set_config_hook(&mut self, hook: ConfigHook) {
         self.config_hook = Some(hook);
+    }
+
+    /// Has `hook` start a process whenever a background save or rewrite begins, which carries nothing out but can be seen
+    /// and killed. Its number goes into the log and the temporary file's name. The job's [`Output::StartJob`] comes next, and
+    /// if the process is killed, tell of that by [`Engine::handle_job_done`] with [`JobOutcome::Killed`]; an
+    /// [`Output::KillJob`] follows.
+    pub fn set_child_hook(&mut self, hook: ChildHook) {
+        self.child_hook = Some(hook);
+    }
+
+    /// Has the engine wait by `sleep` for so many microseconds where `rdb-key-save-delay` makes SAVE slow, for tests.
+    pub fn set_sleep(&mut self, sleep: fn(u64)) {
+        self.sleep = Some(sleep);
     }
 
     /// A client has connected from `address` (`127.0.0.1:50000`, or a socket's path) to `local_address`.
@@ -366,22 +390,15 @@ impl Engine {
     /// A signal has arrived.
     pub fn handle_signal(&mut self, now_us: u64, signal: Signal, vfs: &mut dyn Vfs) {
         self.now_us = now_us;
-        self.log(
-            Level::Warning,
-            match signal {
-                _ if self.is_loading() => {
-                    "Received shutdown signal during loading, scheduling shutdown."
-                }
-                Signal::Interrupt => "Received SIGINT scheduling shutdown...",
-                Signal::Terminate => "Received SIGTERM scheduling shutdown...",
-            },
-        );
-        if let Err(()) = self.shut_down(crate::shutdown::ShutdownFlags::default(), vfs) {
-            self.log(
-                Level::Warning,
-                "SIGTERM received but errors trying to shut down the server, check the logs for more information",
-            );
+        self.request_shutdown(signal);
+        if !self.cron_paused {
+            self.obey_signal(vfs);
         }
+    }
+
+    /// Whether a signal has asked for the end and that is still to come.
+    pub fn shutdown_requested(&self) -> bool {
+        self.shutdown_signal.is_some()
     }
 
     /// Ends a batch of `handle_*`: writes the append-only file's buffer, starts a sync that is due, releases replies.

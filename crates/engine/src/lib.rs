@@ -65,7 +65,7 @@ mod tests;
 
 pub use blocking::Standing;
 pub use config::Config;
-pub use engine::{ConfigHook, Engine, Host};
+pub use engine::{ChildHook, ConfigHook, Engine, Host};
 pub use facts::ProcessFacts;
 pub use job::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
 pub use log::{Level, format_log_line, format_log_line_as};

@@ -5,7 +5,7 @@ use lastsave_vfs::Vfs;
 use crate::engine::Engine;
 use crate::faithful::Defect;
 use crate::job::JobKind;
-use crate::{ExitReason, Level};
+use crate::{ExitReason, Level, Signal};
 
 /// The words behind SHUTDOWN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,51 @@ pub(crate) struct ShutdownFlags {
     pub(crate) force: bool,
 }
 
+impl ShutdownFlags {
+    /// Of `shutdown-on-sigint` and `shutdown-on-sigterm`. There is nobody that `now` could keep from waiting for.
+    fn of(words: &str) -> Self {
+        let has = |word| words.split(' ').any(|each| each == word);
+        Self {
+            save: has("save"),
+            nosave: has("nosave"),
+            force: has("force"),
+        }
+    }
+}
+
 impl Engine {
+    /// A signal asks for the end. The periodic work obeys, at once if it can, so that SHUTDOWN ABORT may come in between.
+    pub(crate) fn request_shutdown(&mut self, signal: Signal) {
+        let text = match signal {
+            _ if self.is_loading() => "Received shutdown signal during loading, scheduling shutdown.",
+            Signal::Interrupt => "Received SIGINT scheduling shutdown...",
+            Signal::Terminate => "Received SIGTERM scheduling shutdown...",
+        };
+        self.log(Level::Warning, text);
+        self.shutdown_signal = Some(signal);
+    }
+
+    /// Ends the server if a signal has asked for it. If that fails, the request is spent, and the log says why.
+    pub(crate) fn obey_signal(&mut self, vfs: &mut dyn Vfs) {
+        let Some(signal) = self.shutdown_signal.take() else {
+            return;
+        };
+        let flags = ShutdownFlags::of(match signal {
+            Signal::Interrupt => &self.config.shutdown_on_sigint,
+            Signal::Terminate => &self.config.shutdown_on_sigterm,
+        });
+        let _ = self.shut_down(flags, vfs);
+    }
+
+    /// SHUTDOWN ABORT. Returns whether there was anything to abort.
+    pub(crate) fn abort_shutdown(&mut self) -> bool {
+        let requested = self.shutdown_signal.take().is_some();
+        if requested {
+            self.log(Level::Notice, "Shutdown manually aborted.");
+        }
+        requested
+    }
+
     /// Makes everything durable and ends. `Err` if that failed: the server goes on, and the log says why.
     pub(crate) fn shut_down(
         &mut self,
@@ -33,6 +77,9 @@ impl Engine {
                 "Errors trying to shut down the server. Check the logs for more information.",
             );
         })?;
+        if self.config.daemonize || !self.config.pidfile.is_empty() {
+            self.log(Level::Notice, "Removing the pid file.");
+        }
         self.log(Level::Warning, "Redis is now ready to exit, bye bye...");
         self.exit(0, ExitReason::Shutdown);
         Ok(())

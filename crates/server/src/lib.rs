@@ -2,10 +2,11 @@
 //! command-line tools.
 //!
 //! One thread runs the engine and every socket ([`Reactor`]); what may take long (syncing, writing snapshots,
-//! removing large files) is done by three others ([`Workers`]), which share nothing with it but open files and two
+//! removing large files) is done by others ([`Workers`]), which share nothing with it but open files and two
 //! channels. Deliberately absent: what a command means, and what is in a file.
 
 mod apply;
+mod child;
 mod disk;
 mod log;
 mod net;

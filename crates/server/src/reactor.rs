@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use lastsave_engine::{ClientId, Engine, Level, Output};
+use lastsave_engine::{ClientId, Engine, Job, JobId, JobOutcome, Level, Output};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use crate::RealDisk;
 use crate::apply::Listening;
+use crate::child::{JobChild, Nursery};
 use crate::disk::reason;
 use crate::log::Log;
 use crate::net::{self, Accepted};
@@ -46,7 +47,8 @@ const FACTS_INTERVAL_US: u64 = 1_000_000;
 /// What an event is about: small numbers are our own descriptors, larger ones connections.
 const WAKE: u64 = 0;
 const SIGNAL: u64 = 1;
-const FIRST_LISTENER: u64 = 2;
+const CHILD: u64 = 2;
+const FIRST_LISTENER: u64 = 3;
 const FIRST_CONNECTION: u64 = 1 << 16;
 
 /// A server at work: an engine and everything around it. One thread.
@@ -54,6 +56,9 @@ pub struct Reactor {
     engine: Engine,
     disk: RealDisk,
     workers: Workers,
+    nursery: Nursery,
+    /// The process that stands for the snapshot being written.
+    child: Option<(JobId, JobChild)>,
     epoll: OwnedFd,
     listening: Arc<Listening>,
     signals: Signals,
@@ -111,6 +116,7 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) disk: RealDisk,
     pub(crate) workers: Workers,
+    pub(crate) nursery: Nursery,
     pub(crate) listening: Arc<Listening>,
     pub(crate) signals: Signals,
     pub(crate) log: Log,
@@ -122,6 +128,8 @@ impl Reactor {
             engine: parts.engine,
             disk: parts.disk,
             workers: parts.workers,
+            nursery: parts.nursery,
+            child: None,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             listening: parts.listening,
             signals: parts.signals,
@@ -197,6 +205,7 @@ impl Reactor {
                     self.connection_ready((token - FIRST_CONNECTION) as usize, flags, now_us);
                 }
                 WAKE => self.take_reports(now_us),
+                CHILD => self.child_ended(now_us),
                 SIGNAL => {
                     for signal in self.signals.take() {
                         self.engine.handle_signal(now_us, signal, &mut self.disk);
@@ -220,6 +229,9 @@ impl Reactor {
             let _ = self.watch_listeners();
         }
         let status = self.carry_out_all();
+        if !self.engine.shutdown_requested() {
+            self.signals.goes_on();
+        }
         self.free.append(&mut self.freed);
         if now_us >= self.next_facts_us {
             self.tell_facts(now_us);
@@ -438,10 +450,31 @@ impl Reactor {
                     self.engine.handle_job_progress(now_us, job, parts, chunks);
                 }
                 Report::Done(job, outcome) => {
+                    // The process that stood for it has nothing left to stand for.
+                    self.child.take_if(|(of, _)| *of == job);
                     self.engine
                         .handle_job_done(now_us, job, &outcome, &mut self.disk);
                 }
             }
+        }
+    }
+
+    /// A snapshot begins: from now on we want to know if the process that stands for it ends.
+    fn watch_child(&mut self, job: JobId) {
+        self.child = self.nursery.take().map(|child| (job, child));
+        if let Some((_, child)) = &self.child {
+            // Not to notice its end would be no harm.
+            let _ = self.watch(child.end(), CHILD);
+        }
+    }
+
+    fn child_ended(&mut self, now_us: u64) {
+        if let Some((job, mut child)) = self.child.take()
+            && let Some(signal) = child.killed_by()
+        {
+            let outcome = JobOutcome::Killed(signal);
+            self.engine
+                .handle_job_done(now_us, job, &outcome, &mut self.disk);
         }
     }
 
@@ -460,9 +493,17 @@ impl Reactor {
                     after_reply,
                 } => self.close(client, after_reply, now_us),
                 Output::Log(level, text) => self.log.write(level, &text),
-                Output::StartJob(id, job) => self.workers.start_job(id, job, &self.disk),
+                Output::StartJob(id, job) => {
+                    if let Job::Snapshot(_) = &job {
+                        self.watch_child(id);
+                    }
+                    self.workers.start_job(id, job, &self.disk);
+                }
                 Output::FeedJob(id, part) => self.workers.feed_job(id, part),
-                Output::KillJob(id) => self.workers.stop_job(id),
+                Output::KillJob(id) => {
+                    self.child.take_if(|(of, _)| *of == id);
+                    self.workers.stop_job(id);
+                }
                 Output::Event(_) => {}
                 Output::Exit(status, _) => return Some(status),
             }

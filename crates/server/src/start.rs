@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use lastsave_engine::{Config, Engine, Host, Level, REDIS_VERSION};
 
 use crate::apply::{Applier, Listening};
+use crate::child::{self, Nursery};
 use crate::log::Log;
 use crate::net;
 use crate::process;
@@ -20,6 +21,9 @@ const DEFAULT_PID_FILE: &str = "/var/run/redis.pid";
 /// Runs a server with the words behind the program's name, as `redis-server` takes them, and returns the status to
 /// exit with.
 pub fn serve(args: &[String]) -> i32 {
+    if child::stood_for_a_job() {
+        return 0;
+    }
     match args.first().map(String::as_str) {
         Some("-v" | "--version") => {
             println!("{}", version_line());
@@ -133,8 +137,9 @@ fn set_up(settings: Settings, log: &Log, pid_file: Option<&Path>) -> Result<Reac
         config_path,
         ..
     } = settings;
-    let signals =
-        Signals::take_over().map_err(|error| format!("Can't take over signals: {error}"))?;
+    let temp_rdb = format!("temp-{}.rdb", std::process::id());
+    let signals = Signals::take_over(log.clone(), temp_rdb)
+        .map_err(|error| format!("Can't take over signals: {error}"))?;
     let max_clients = process::allow_descriptors(config.maxclients);
     if max_clients < config.maxclients {
         log.line(
@@ -179,10 +184,15 @@ fn set_up(settings: Settings, log: &Log, pid_file: Option<&Path>) -> Result<Reac
     let _ = applier.apply(engine.config());
     engine.set_config_hook(Box::new(move |config| applier.apply(config)));
     engine.set_stopwatch(Box::new(process::monotonic_us));
+    engine.set_sleep(|us| std::thread::sleep(std::time::Duration::from_micros(us)));
+    let nursery = Nursery::default();
+    let starting = nursery.clone();
+    engine.set_child_hook(Box::new(move |kind, config| starting.start(kind, config)));
     Reactor::new(Parts {
         engine,
         disk,
         workers,
+        nursery,
         listening,
         signals,
         log: log.clone(),

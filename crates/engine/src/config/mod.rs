@@ -62,6 +62,8 @@ pub struct Config {
     pub loglevel: crate::Level,
     pub always_show_logo: bool,
     pub shutdown_timeout_s: u32,
+    pub shutdown_on_sigint: String,
+    pub shutdown_on_sigterm: String,
     // Data.
     pub databases: usize,
     pub hz: u32,
@@ -148,6 +150,8 @@ impl Default for Config {
             loglevel: crate::Level::Notice,
             always_show_logo: false,
             shutdown_timeout_s: 10,
+            shutdown_on_sigint: "default".into(),
+            shutdown_on_sigterm: "default".into(),
             databases: 16,
             hz: 10,
             dynamic_hz: true,

@@ -253,9 +253,9 @@ parameters! {
         "Whether the table of keys grows in the background too.";
     "shutdown-timeout" => whole(0, INT), number!(shutdown_timeout_s), NO_EFFECT,
         "Seconds that a shutdown waits for replicas that lag behind.";
-    "shutdown-on-sigint" => SHUTDOWN, stored("default"), NONE,
+    "shutdown-on-sigint" => SHUTDOWN, text!(shutdown_on_sigint), NONE,
         "What SIGINT does: the words of SHUTDOWN.";
-    "shutdown-on-sigterm" => SHUTDOWN, stored("default"), NONE,
+    "shutdown-on-sigterm" => SHUTDOWN, text!(shutdown_on_sigterm), NONE,
         "What SIGTERM does: the words of SHUTDOWN.";
     "server_cpulist" => OPTIONAL_TEXT, stored(""), IMMUTABLE, "The processors for the main thread.";
     "bio_cpulist" => OPTIONAL_TEXT, stored(""), IMMUTABLE, "The processors for background threads.";

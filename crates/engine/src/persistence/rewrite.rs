@@ -34,10 +34,6 @@ impl Engine {
         }
     }
 
-    fn temp_base_path(&self) -> String {
-        format!("temp-rewriteaof-bg-{}.aof", self.host.pid)
-    }
-
     /// Starts a rewrite. Nothing else may be running. The log says why it could not.
     pub(crate) fn start_rewrite(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
         if self.fork_fails() {
@@ -80,9 +76,11 @@ impl Engine {
     fn start_rewrite_snapshot(&mut self, names: &Names, manifest: &Manifest) {
         let rdb = self.config.aof_use_rdb_preamble;
         let path = names.path(&names.base(manifest.base_seq + 1, rdb));
-        let spec = self.snapshot_spec(JobKind::Rewrite, self.temp_base_path(), None);
-        self.start_snapshot(spec, path);
-        let pid = self.host.pid;
+        let child = self.start_child(JobKind::Rewrite);
+        let pid = child.pid.unwrap_or(self.host.pid);
+        let temp_path = format!("temp-rewriteaof-bg-{pid}.aof");
+        let spec = self.snapshot_spec(JobKind::Rewrite, temp_path, None);
+        self.start_snapshot(spec, path, child);
         self.log(
             Level::Notice,
             format!("Background append only file rewriting started by pid {pid}"),
@@ -237,6 +235,9 @@ impl Engine {
         if aof.waits_for_rewrite {
             aof.close_writer(vfs);
             let path = std::mem::take(&mut aof.incr_path);
+            let name = aof.names.temp_incr();
+            let text = format!("Removing the temp incr aof file {name} in the background");
+            self.log(Level::Notice, text);
             let _ = vfs.unlink(&path);
             self.rewrite_scheduled = true;
         }
@@ -275,7 +276,10 @@ impl Engine {
         if waits {
             let (temp, name) = (names.temp_incr(), manifest.add_incr(&names));
             let (from, to) = (names.path(&temp), names.path(&name));
-            if let Err(error) = vfs.rename(&from, &to) {
+            let began_us = self.begin_event();
+            let renamed = vfs.rename(&from, &to);
+            self.end_event(began_us, &["aof-rename"]);
+            if let Err(error) = renamed {
                 let text = format!(
                     "Error trying to rename the temporary AOF incr file {from} into {to}: {error}"
                 );
@@ -452,12 +456,10 @@ impl Engine {
     /// CONFIG SET appendonly no.
     pub(crate) fn switch_aof_off(&mut self, vfs: &mut dyn Vfs) {
         self.flush_aof(vfs, true);
-        if self
-            .snapshot
-            .as_ref()
-            .is_some_and(|snapshot| snapshot.kind == JobKind::Rewrite)
+        if let Some(snapshot) = &self.snapshot
+            && snapshot.kind == JobKind::Rewrite
         {
-            let pid = self.host.pid;
+            let pid = snapshot.pid;
             self.log(
                 Level::Notice,
                 format!("Killing running AOF rewrite child: {pid}"),

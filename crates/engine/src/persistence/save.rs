@@ -46,10 +46,15 @@ impl Default for Saves {
 }
 
 impl Engine {
-    /// A background save has a name of its own: a save at once may begin while the other is being stopped.
-    fn temp_rdb_path(&self, background: bool) -> String {
-        let mark = if background { "bg-" } else { "" };
-        let name = format!("temp-{mark}{}.rdb", self.host.pid);
+    /// A background save, written by a process `child` or ourselves, has a name of its own: a save at once may begin
+    /// while the other is being stopped.
+    fn temp_rdb_path(&self, background: Option<Option<u32>>) -> String {
+        let own = self.host.pid;
+        let name = match background {
+            None => format!("temp-{own}.rdb"),
+            Some(Some(child)) => format!("temp-{child}.rdb"),
+            Some(None) => format!("temp-bg-{own}.rdb"),
+        };
         match parent_dir(&self.config.dbfilename) {
             "" => name,
             dir => format!("{dir}/{name}"),
@@ -59,7 +64,7 @@ impl Engine {
     /// Saves here and now. The log says what went wrong.
     pub(crate) fn save_now(&mut self, vfs: &mut dyn Vfs) -> Result<(), Error> {
         let path = self.config.dbfilename.clone();
-        let temp_path = self.temp_rdb_path(false);
+        let temp_path = self.temp_rdb_path(None);
         let spec = self.snapshot_spec(JobKind::Save, temp_path.clone(), Some(path.clone()));
         self.event(Event::SnapshotCut {
             job: None,
@@ -116,9 +121,11 @@ impl Engine {
         }
         self.saves.scheduled = false;
         let path = self.config.dbfilename.clone();
-        let spec = self.snapshot_spec(JobKind::Save, self.temp_rdb_path(true), Some(path.clone()));
-        self.start_snapshot(spec, path);
-        let pid = self.host.pid;
+        let child = self.start_child(JobKind::Save);
+        let temp_path = self.temp_rdb_path(Some(child.pid));
+        let pid = child.pid.unwrap_or(self.host.pid);
+        let spec = self.snapshot_spec(JobKind::Save, temp_path, Some(path.clone()));
+        self.start_snapshot(spec, path, child);
         self.log(
             Level::Notice,
             format!("Background saving started by pid {pid}"),

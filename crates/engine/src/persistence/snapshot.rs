@@ -22,6 +22,8 @@ const MAX_PARTS_UNDER_WAY: usize = 16;
 pub(crate) struct Snapshot {
     pub(crate) job: JobId,
     pub(crate) kind: JobKind,
+    /// The process that is seen to write it.
+    pub(crate) pid: u32,
     pub(crate) temp_path: String,
     /// The path that the finished file will have.
     pub(crate) path: String,
@@ -36,6 +38,12 @@ pub(crate) struct Snapshot {
     parts_under_way: usize,
     walked: bool,
     pool: Vec<Chunk<Object>>,
+}
+
+/// Who is seen to write a snapshot, and how long it took to have that process.
+pub(crate) struct Writing {
+    pub(crate) pid: Option<u32>,
+    took_us: u64,
 }
 
 impl Snapshot {
@@ -101,8 +109,21 @@ impl Engine {
             .collect()
     }
 
+    /// The process that is seen to write the next snapshot: one made for it, if the driver does so.
+    pub(crate) fn start_child(&mut self, kind: JobKind) -> Writing {
+        self.observed.pause();
+        let began_us = self.observed.start();
+        let pid = match &mut self.child_hook {
+            Some(hook) => hook(kind, &self.config),
+            None => None,
+        };
+        let took_us = self.observed.since(began_us);
+        self.observed.pause();
+        Writing { pid, took_us }
+    }
+
     /// Cuts a snapshot and starts the job that writes it. `path` is what the finished file will be called.
-    pub(crate) fn start_snapshot(&mut self, spec: SnapshotSpec, path: String) {
+    pub(crate) fn start_snapshot(&mut self, spec: SnapshotSpec, path: String, by: Writing) {
         assert!(self.snapshot.is_none(), "one snapshot at a time");
         let job = self.next_job();
         let (kind, temp_path) = (spec.kind, spec.temp_path.clone());
@@ -112,12 +133,13 @@ impl Engine {
         self.observed.pause();
         let began_us = self.observed.start();
         self.keyspace.snapshot_begin();
-        let took_us = self.observed.since(began_us);
+        let took_us = by.took_us + self.observed.since(began_us);
         self.stats.latest_fork_us = took_us;
         self.observe_event("fork", took_us);
         self.snapshot = Some(Snapshot {
             job,
             kind,
+            pid: by.pid.unwrap_or(self.host.pid),
             temp_path,
             path: path.clone(),
             started_us: self.now_us,
@@ -195,6 +217,11 @@ impl Engine {
                 "a job ended well before it was given everything"
             );
         } else {
+            if matches!(outcome, JobOutcome::Killed(_)) {
+                // Whoever writes it may not know yet.
+                snapshot.withdrawal.withdraw();
+                self.outputs.push_back(Output::KillJob(snapshot.job));
+            }
             self.keyspace.snapshot_abandon();
             self.event(Event::SnapshotFailed {
                 path: snapshot.path.clone(),
@@ -223,12 +250,18 @@ impl Engine {
 
     fn feed_at_once(&self, writer: &mut SnapshotWriter, vfs: &mut dyn Vfs) -> Result<u64, Error> {
         writer.feed(SnapshotPart::Databases(self.database_sizes()));
+        let key_delay_us = writer.spec().key_delay_us;
         let mut records = self.keyspace.frozen_records(SLICE_ENTRIES);
         let mut ended = false;
         loop {
             match writer.step(vfs)? {
                 Step::NeedPart => match records.next() {
-                    Some((db, chunk)) => drop(writer.feed(SnapshotPart::Records(db, chunk))),
+                    Some((db, chunk)) => {
+                        if let (Some(sleep), 1..) = (self.sleep, key_delay_us) {
+                            sleep(key_delay_us * chunk.len() as u64);
+                        }
+                        drop(writer.feed(SnapshotPart::Records(db, chunk)));
+                    }
                     None => {
                         assert!(!ended, "the writer asks for more behind the end");
                         ended = true;

@@ -73,7 +73,7 @@ impl Engine {
 
     pub(super) fn shutdown(&mut self, client: &mut Client, args: Args<'_>, vfs: &mut dyn Vfs) {
         let mut flags = ShutdownFlags::default();
-        let mut abort = false;
+        let (mut abort, mut now) = (false, false);
         for word in args.skip(1).iter() {
             match word.to_ascii_lowercase().as_slice() {
                 b"nosave" => flags.nosave = true,
@@ -81,15 +81,20 @@ impl Engine {
                 b"force" => flags.force = true,
                 b"abort" => abort = true,
                 // There are no replicas to wait for.
-                b"now" => {}
+                b"now" => now = true,
                 _ => return self.reply_error(client, SYNTAX_ERROR),
             }
         }
-        if (abort && args.len() > 2) || (flags.save && flags.nosave) {
+        let any = now || flags != ShutdownFlags::default();
+        if (abort && any) || (flags.save && flags.nosave) {
             self.reply_error(client, SYNTAX_ERROR);
         } else if abort {
-            self.reply_error(client, "ERR No shutdown in progress.");
-        } else if self.in_exec {
+            if self.abort_shutdown() {
+                client.reply.ok();
+            } else {
+                self.reply_error(client, "ERR No shutdown in progress.");
+            }
+        } else if self.in_exec && !now {
             self.reply_error(
                 client,
                 "ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client",
