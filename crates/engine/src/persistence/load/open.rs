@@ -85,7 +85,7 @@ impl Engine {
         let path = names.path(&name);
         let cannot_open =
             |error: lastsave_vfs::Error| format!("Can't open the append-only file {name}: {error}");
-        if is_new_incr {
+        if is_new_incr && !self.repeats(Defect::UnlistedFilesIgnored) {
             // An unfinished first rewrite may have left commands of another base under this name.
             let file = vfs.open(&path, OpenMode::Truncate).map_err(cannot_open)?;
             vfs.close(file);
