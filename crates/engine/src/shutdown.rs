@@ -31,7 +31,9 @@ impl Engine {
     /// A signal asks for the end. The periodic work obeys, at once if it can, so that SHUTDOWN ABORT may come in between.
     pub(crate) fn request_shutdown(&mut self, signal: Signal) {
         let text = match signal {
-            _ if self.is_loading() => "Received shutdown signal during loading, scheduling shutdown.",
+            _ if self.is_loading() => {
+                "Received shutdown signal during loading, scheduling shutdown."
+            }
             Signal::Interrupt => "Received SIGINT scheduling shutdown...",
             Signal::Terminate => "Received SIGTERM scheduling shutdown...",
         };
