@@ -493,7 +493,7 @@ fn until_nul(text: &[u8]) -> &[u8] {
 }
 
 /// The name of a module's type: nine characters of six bits each, above ten bits of version.
-fn module_name(id: u64) -> String {
+pub fn module_name(id: u64) -> String {
     const CHARACTERS: &[u8; 64] =
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     (0..9)

@@ -1,92 +1,95 @@
 //! The numbers of the format: opcodes, value types, length and string encodings.
 
 /// What may stand where a value type can stand.
-pub(crate) mod opcode {
+pub mod opcode {
     /// A slot of a cluster (version 12): its number, keys and expiring keys.
-    pub(crate) const SLOT_INFO: u8 = 244;
+    pub const SLOT_INFO: u8 = 244;
     /// A library of functions.
-    pub(crate) const FUNCTION2: u8 = 245;
+    pub const FUNCTION2: u8 = 245;
     /// A library of functions, as release candidates of 7.0 wrote it.
-    pub(crate) const FUNCTION: u8 = 246;
+    pub const FUNCTION: u8 = 246;
     /// Data of a module outside the keyspace.
-    pub(crate) const MODULE_AUX: u8 = 247;
+    pub const MODULE_AUX: u8 = 247;
     /// The idle time of the next key, in seconds.
-    pub(crate) const IDLE: u8 = 248;
+    pub const IDLE: u8 = 248;
     /// The access frequency of the next key.
-    pub(crate) const FREQUENCY: u8 = 249;
+    pub const FREQUENCY: u8 = 249;
     /// An auxiliary field: two strings.
-    pub(crate) const AUX: u8 = 250;
+    pub const AUX: u8 = 250;
     /// The number of keys and of expiring keys of the database.
-    pub(crate) const RESIZE_DB: u8 = 251;
+    pub const RESIZE_DB: u8 = 251;
     /// The expiry of the next key, in milliseconds: eight bytes, little-endian.
-    pub(crate) const EXPIRE_TIME_MS: u8 = 252;
+    pub const EXPIRE_TIME_MS: u8 = 252;
     /// The expiry of the next key, in seconds: four bytes, little-endian.
-    pub(crate) const EXPIRE_TIME: u8 = 253;
+    pub const EXPIRE_TIME: u8 = 253;
     /// The database of the keys to come.
-    pub(crate) const SELECT_DB: u8 = 254;
+    pub const SELECT_DB: u8 = 254;
     /// The end; the checksum follows.
-    pub(crate) const END: u8 = 255;
+    pub const END: u8 = 255;
 }
 
 /// What a value is.
-pub(crate) mod value_type {
+pub mod value_type {
     /// A string.
-    pub(crate) const STRING: u8 = 0;
+    pub const STRING: u8 = 0;
     /// A list, element by element.
-    pub(crate) const LIST: u8 = 1;
+    pub const LIST: u8 = 1;
     /// A set, member by member.
-    pub(crate) const SET: u8 = 2;
+    pub const SET: u8 = 2;
     /// A sorted set with scores as text.
-    pub(crate) const SORTED_SET: u8 = 3;
+    pub const SORTED_SET: u8 = 3;
     /// A hash, field by field.
-    pub(crate) const HASH: u8 = 4;
+    pub const HASH: u8 = 4;
     /// A sorted set with scores of eight bytes.
-    pub(crate) const SORTED_SET_2: u8 = 5;
+    pub const SORTED_SET_2: u8 = 5;
     /// What a module makes of it, without an end.
-    pub(crate) const MODULE: u8 = 6;
+    pub const MODULE: u8 = 6;
     /// What a module makes of it.
-    pub(crate) const MODULE_2: u8 = 7;
+    pub const MODULE_2: u8 = 7;
     /// A hash in a zipmap.
-    pub(crate) const HASH_ZIPMAP: u8 = 9;
+    pub const HASH_ZIPMAP: u8 = 9;
     /// A list in a ziplist.
-    pub(crate) const LIST_ZIPLIST: u8 = 10;
+    pub const LIST_ZIPLIST: u8 = 10;
     /// A set of integers.
-    pub(crate) const SET_INTSET: u8 = 11;
+    pub const SET_INTSET: u8 = 11;
     /// A sorted set in a ziplist.
-    pub(crate) const SORTED_SET_ZIPLIST: u8 = 12;
+    pub const SORTED_SET_ZIPLIST: u8 = 12;
     /// A hash in a ziplist.
-    pub(crate) const HASH_ZIPLIST: u8 = 13;
+    pub const HASH_ZIPLIST: u8 = 13;
     /// A list in ziplists.
-    pub(crate) const LIST_QUICKLIST: u8 = 14;
+    pub const LIST_QUICKLIST: u8 = 14;
     /// A stream, as versions before 10 write it.
-    pub(crate) const STREAM: u8 = 15;
+    pub const STREAM: u8 = 15;
     /// A hash in a listpack.
-    pub(crate) const HASH_LISTPACK: u8 = 16;
+    pub const HASH_LISTPACK: u8 = 16;
     /// A sorted set in a listpack.
-    pub(crate) const SORTED_SET_LISTPACK: u8 = 17;
+    pub const SORTED_SET_LISTPACK: u8 = 17;
     /// A list in listpacks, and large elements.
-    pub(crate) const LIST_QUICKLIST_2: u8 = 18;
+    pub const LIST_QUICKLIST_2: u8 = 18;
     /// A stream.
-    pub(crate) const STREAM_2: u8 = 19;
+    pub const STREAM_2: u8 = 19;
     /// A set in a listpack: from version 11 on.
-    pub(crate) const SET_LISTPACK: u8 = 20;
+    pub const SET_LISTPACK: u8 = 20;
     /// A stream, as versions from 11 on write it.
-    pub(crate) const STREAM_3: u8 = 21;
+    pub const STREAM_3: u8 = 21;
 }
 
 /// What a node of a list holds.
-pub(crate) mod container {
+pub mod container {
     /// One large element.
-    pub(crate) const PLAIN: u64 = 1;
+    pub const PLAIN: u64 = 1;
     /// A listpack.
-    pub(crate) const PACKED: u64 = 2;
+    pub const PACKED: u64 = 2;
 }
 
 /// What stands for a score that is no number, where the length of its text would be.
-pub(crate) mod text_score {
-    pub(crate) const NAN: u8 = 253;
-    pub(crate) const INFINITY: u8 = 254;
-    pub(crate) const NEGATIVE_INFINITY: u8 = 255;
+pub mod text_score {
+    /// Not a number.
+    pub const NAN: u8 = 253;
+    /// More than any number.
+    pub const INFINITY: u8 = 254;
+    /// Less than any number.
+    pub const NEGATIVE_INFINITY: u8 = 255;
 }
 
 /// First bytes of lengths and strings whose two high bits say neither 6 nor 14 bits.
@@ -129,28 +132,28 @@ pub(crate) const TYPE_NAMES: [&str; 19] = [
 ];
 
 /// Whether version 10 has a value type of this number.
-pub(crate) fn is_value_type(number: u8) -> bool {
+pub fn is_value_type(number: u8) -> bool {
     matches!(number, 0..=7 | 9..=19)
 }
 
 /// Whether values of this type can be read: all that Redis had up to version 12, but those of modules and hashes whose
 /// fields expire.
-pub(crate) fn is_readable_type(number: u8) -> bool {
+pub fn is_readable_type(number: u8) -> bool {
     matches!(number, 0..=5 | 9..=21)
 }
 
 /// What comes next in a module's data, as a length.
-pub(crate) mod module_opcode {
+pub mod module_opcode {
     /// Nothing.
-    pub(crate) const END: u64 = 0;
+    pub const END: u64 = 0;
     /// A signed integer, as a length.
-    pub(crate) const SIGNED: u64 = 1;
+    pub const SIGNED: u64 = 1;
     /// An unsigned integer, as a length.
-    pub(crate) const UNSIGNED: u64 = 2;
+    pub const UNSIGNED: u64 = 2;
     /// Four bytes.
-    pub(crate) const FLOAT: u64 = 3;
+    pub const FLOAT: u64 = 3;
     /// Eight bytes.
-    pub(crate) const DOUBLE: u64 = 4;
+    pub const DOUBLE: u64 = 4;
     /// A string.
-    pub(crate) const STRING: u64 = 5;
+    pub const STRING: u64 = 5;
 }

@@ -10,7 +10,7 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Why a primitive could not be read.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The input ends first.
     Eof,
     /// Reading failed.

@@ -64,6 +64,7 @@ mod zipmap;
 pub mod check;
 #[cfg(test)]
 mod samples;
+pub mod walk;
 
 pub use crc::crc64;
 pub use decode::{DecodeError, DecodeErrorKind, Decoder, Item};

@@ -73,6 +73,22 @@ impl<'a> Ziplist<'a> {
     }
 }
 
+/// The entries of `bytes` with their places, in order, up to the byte at the end or to the first that begins no entry.
+/// Nothing vouches for the header.
+pub(crate) fn entries_with_places(
+    bytes: &[u8],
+) -> impl Iterator<Item = (std::ops::Range<usize>, Item<'_>)> {
+    let mut at = HEADER_LEN;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..bytes.len().saturating_sub(1))?;
+        let entry = Entry::read(rest)?;
+        let start = at;
+        at += entry.len;
+        Some((start..at, entry.item))
+    })
+    .fuse()
+}
+
 struct Entry<'a> {
     previous_len: u32,
     item: Item<'a>,

@@ -47,6 +47,28 @@ impl<'a> Zipmap<'a> {
     }
 }
 
+/// Fields and values of `bytes` in turn, with their places (lengths and spare bytes included), up to the end or to the
+/// first pair that is none. Nothing vouches for the count.
+pub(crate) fn entries_with_places(
+    bytes: &[u8],
+) -> impl Iterator<Item = (std::ops::Range<usize>, &[u8])> {
+    let mut at = 1;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..bytes.len().saturating_sub(1))?;
+        if at_end(rest) {
+            return None;
+        }
+        let ((field, value), behind) = pair(rest)?;
+        let field_len = length(rest)?.1;
+        let between = at + (rest.len() - field_len.len()) + field.len();
+        let field_place = at..between;
+        at += rest.len() - behind.len();
+        Some([(field_place, field), (between..at, value)])
+    })
+    .fuse()
+    .flatten()
+}
+
 /// Whether no further pair begins here. An end before the last byte is one, too.
 fn at_end(rest: &[u8]) -> bool {
     matches!(rest, [] | [0xff, ..])

@@ -33,6 +33,17 @@ impl<'a> Args<'a> {
         Some(&self.bytes[range.start as usize..range.end as usize])
     }
 
+    /// Where the word at `index` stands in [`Args::source`], or `None` past the end.
+    pub fn range(&self, index: usize) -> Option<Range<usize>> {
+        let range = self.ranges.get(index)?;
+        Some(range.start as usize..range.end as usize)
+    }
+
+    /// The bytes that the words are parts of: the request as it was written, for a parser's words.
+    pub fn source(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The words in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;

@@ -1,4 +1,7 @@
-//! The command-line tools: Redis's two file checkers, and `lastsave`, which has them too and runs scenarios.
+//! The command-line tools: Redis's two file checkers, and `lastsave`, which has them too, shows what files are made of, and runs
+//! scenarios.
+
+mod inspect;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -15,6 +18,8 @@ use crate::RealDisk;
 use crate::process::now_us;
 use crate::settings::strerror;
 use crate::zone::Zone;
+
+pub use inspect::{InspectOptions, inspect};
 
 /// `redis-check-rdb` with the words behind its name: prints what Redis's tool prints, and returns its status.
 pub fn check_rdb(args: &[String]) -> i32 {

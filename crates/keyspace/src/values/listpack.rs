@@ -20,8 +20,10 @@
 //! A string that reads back the same as an integer is kept as one, so equal texts have equal bytes.
 
 mod entry;
+mod walk;
 
 pub use self::entry::Item;
+pub use self::walk::entries_with_places;
 
 use self::entry::{Encoded, checked_entry_end, entry_end, entry_start, integer_of, item_at};
 use super::{Malformed, reserve_snugly, shrink_if_sparse};

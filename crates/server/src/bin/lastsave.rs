@@ -1,13 +1,14 @@
 //! `lastsave`: see `lastsave --help`.
 
 use clap::{Parser, Subcommand};
-use lastsave_server::tools;
+use lastsave_inspect::Limits;
+use lastsave_server::tools::{self, InspectOptions};
 
 #[derive(Parser)]
 #[command(
     name = "lastsave",
     version,
-    about = "Run crash scenarios, and check the files of a Redis-compatible server",
+    about = "Look into the files of a Redis-compatible server, check them, and run crash scenarios",
     after_help = "The server is a program of its own: lastsave-server --help"
 )]
 struct Arguments {
@@ -25,6 +26,41 @@ enum Task {
         /// The scenario file; - for the standard input
         file: String,
         /// Print the figures as JSON, without the transcript
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what the bytes of a snapshot, a log, a manifest or a whole directory mean
+    #[command(
+        after_help = "The status is 0 if everything is sound, 1 if not, 2 if a file cannot be read.\n\n\
+            Examples:\n  \
+            lastsave inspect dump.rdb                      every key down to its elements\n  \
+            lastsave inspect dump.rdb --depth 0            a line per key\n  \
+            lastsave inspect dump.rdb --keys 'user:*' --hex\n  \
+            lastsave inspect appendonlydir                 the manifest and its files, in order\n  \
+            lastsave inspect dump.rdb --json | jq .verdict"
+    )]
+    Inspect {
+        /// A file or a directory; - for the standard input
+        path: String,
+        /// Only keys that match this pattern, as KEYS takes it, and commands that name one
+        #[arg(long, value_name = "PATTERN")]
+        keys: Option<String>,
+        /// Show so many levels below each record
+        #[arg(long, value_name = "N")]
+        depth: Option<usize>,
+        /// Show so many parts of one thing, and count the rest
+        #[arg(long, value_name = "N", default_value_t = 64)]
+        parts: usize,
+        /// Begin at this byte of the file
+        #[arg(long, value_name = "BYTE", default_value_t = 0)]
+        offset: u64,
+        /// Show what is in so many bytes
+        #[arg(long, value_name = "BYTES")]
+        limit: Option<u64>,
+        /// Show the bytes beside what they mean
+        #[arg(long)]
+        hex: bool,
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -55,6 +91,25 @@ enum Task {
 fn main() {
     std::process::exit(match Arguments::parse().task {
         Task::Run { file, json } => tools::run_scenario(&file, json),
+        Task::Inspect {
+            path,
+            keys,
+            depth,
+            parts,
+            offset,
+            limit,
+            hex,
+            json,
+        } => {
+            let mut limits = Limits {
+                depth: depth.unwrap_or(usize::MAX),
+                parts,
+                keys: keys.map(String::into_bytes),
+                ..Limits::default()
+            };
+            limits.window = offset..limit.map_or(u64::MAX, |limit| offset.saturating_add(limit));
+            tools::inspect(&path, &InspectOptions { limits, json, hex })
+        }
         Task::CheckRdb { args } => tools::check_rdb(&args),
         Task::CheckAof { args } => tools::check_aof(&args),
     });
