@@ -28,4 +28,4 @@ pub use view::{
     KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View,
     ViewRequest,
 };
-pub use world::{Faults, MachineProfile, START_US, SaveFault, WorkloadKind, WorkloadSpec, World};
+pub use world::{ChildKill, Faults, MachineProfile, START_US, WorkloadKind, WorkloadSpec, World};

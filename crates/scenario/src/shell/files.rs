@@ -113,6 +113,8 @@ impl Shell {
     pub(super) fn read_file(&self, typed: &str) -> Result<Vec<u8>, Errno> {
         let path = self.resolve(typed);
         match self.world.disk().read(&path) {
+            // Not even root can read these.
+            Ok(_) if !self.world.disk().bad_ranges(&path).is_empty() => Err(Errno::Io),
             Ok(bytes) => Ok(bytes),
             Err(_) if self.world.disk().is_dir(&path) => Err(Errno::IsADirectory),
             Err(error) => Err(error.errno),
@@ -213,6 +215,9 @@ impl Shell {
     }
 
     fn copy(&mut self, from: &str, to: &str) -> Result<(), String> {
+        if !self.world.disk().bad_ranges(from).is_empty() {
+            return Err(format!("error reading '{from}': {}", Errno::Io));
+        }
         let bytes = self
             .world
             .disk()

@@ -1,10 +1,10 @@
-//! The laboratory's own words: time, workload, faults, crashes, verdicts.
+//! The laboratory's own words: time, workload, crashes, verdicts.
 
 use lastsave_vfs::Survival;
 
 use super::{Io, Shell, Style};
-use crate::units::{about, count, human, parse_bytes, parse_duration_us, thousands};
-use crate::world::{FAILING_CALLS, SaveFault, WorkloadKind, WorkloadSpec};
+use crate::units::{about, count, human, parse_duration_us, thousands};
+use crate::world::{WorkloadKind, WorkloadSpec};
 
 /// What is counted over a stretch of time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -172,95 +172,13 @@ impl Shell {
         }
     }
 
-    // Faults.
-
-    pub(super) fn fault(&mut self, io: &mut Io, args: &[String]) -> i32 {
-        let words: Vec<&str> = args[1..].iter().map(String::as_str).collect();
-        let text = words.join(" ");
-        match *words.as_slice() {
-            [] => {
-                let faults = self.world.fault_words();
-                let text = if faults.is_empty() {
-                    "nothing is broken".into()
-                } else {
-                    faults.join("\n")
-                };
-                self.print(io, Style::Plain, format!("{text}\n"));
-                return 0;
-            }
-            ["bgsave", "fail"] => self.world.set_fault(&text, |faults, _| {
-                faults.save = Some(SaveFault::Child);
-            }),
-            ["fork", "fail"] => self.world.set_fault(&text, |faults, _| {
-                faults.save = Some(SaveFault::Fork);
-            }),
-            ["bgsave" | "fork", "ok"] => self.world.set_fault(&text, |faults, _| {
-                faults.save = None;
-            }),
-            ["fsync", "slow", time] => match parse_duration_us(time) {
-                Some(us) => self.world.set_fault(&text, |faults, _| {
-                    faults.fsync_us = Some(us);
-                }),
-                None => return self.wrong_fault(&text),
-            },
-            ["disk", "full"] => self
-                .world
-                .set_fault(&text, |_, disk| disk.set_capacity(Some(disk.used_bytes()))),
-            ["disk", "capacity", size] => match parse_bytes(size) {
-                Some(bytes) => self
-                    .world
-                    .set_fault(&text, |_, disk| disk.set_capacity(Some(bytes))),
-                None => return self.wrong_fault(&text),
-            },
-            ["disk", "ok"] => self
-                .world
-                .set_fault(&text, |_, disk| disk.set_capacity(None)),
-            [call, "fail", ref rest @ ..] if rest.is_empty() || rest == ["once"] => {
-                let Some((_, op)) = FAILING_CALLS.iter().find(|(word, _)| *word == call) else {
-                    return self.wrong_fault(&text);
-                };
-                let once = !rest.is_empty();
-                self.world
-                    .set_fault(&text, |faults, disk| faults.break_call(disk, *op, once));
-            }
-            ["ok" | "none" | "off"] => self.world.set_fault(&text, |faults, disk| {
-                *faults = crate::world::Faults::default();
-                disk.clear_faults();
-                disk.set_capacity(None);
-            }),
-            [call, "ok"] => {
-                let Some((_, op)) = FAILING_CALLS.iter().find(|(word, _)| *word == call) else {
-                    return self.wrong_fault(&text);
-                };
-                let is_fsync = call == "fsync";
-                self.world.set_fault(&text, |faults, disk| {
-                    faults.mend_call(disk, *op);
-                    if is_fsync {
-                        faults.fsync_us = None;
-                    }
-                });
-            }
-            _ => return self.wrong_fault(&text),
-        }
-        0
-    }
-
-    fn wrong_fault(&mut self, text: &str) -> i32 {
-        self.complain(&format!("fault: `{text}` is not known"));
-        self.note(
-            Style::Dim,
-            "fault bgsave fail|ok, fork fail|ok, fsync fail [once]|slow 2s|ok, write|rename|open fail [once]|ok, disk full|capacity 10mb|ok, ok",
-        );
-        1
-    }
-
     // Crashes.
 
     pub(super) fn crash(&mut self, _io: &mut Io, args: &[String]) -> i32 {
         let words: Vec<&str> = args[1..].iter().map(String::as_str).collect();
         let cause = args.join(" ");
         let survival = match *words.as_slice() {
-            ["kill" | "process"] => {
+            ["kill" | "process" | "oom"] => {
                 if !self.world.kill(&cause) {
                     self.complain("crash: no server is running");
                     return 1;

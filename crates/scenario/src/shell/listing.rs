@@ -110,16 +110,13 @@ impl Shell {
             .collect();
         let width = sizes.iter().map(String::len).max().unwrap_or(0);
         for ((name, entry), size) in entries.iter().zip(sizes) {
-            let (kind, links) = if entry.is_dir {
-                ("drwxr-xr-x", 2)
-            } else {
-                ("-rw-r--r--", 1)
-            };
+            let (kind, links) = if entry.is_dir { ('d', 2) } else { ('-', 1) };
+            let mode = mode_text(self.world.disk().mode(&entry.path).unwrap_or_default());
             let time = short_date(self.world.file_written_at_us(&entry.path));
             self.print(
                 io,
                 Style::Plain,
-                format!("{kind} {links} redis redis {size:>width$} {time} {name}\n"),
+                format!("{kind}{mode} {links} redis redis {size:>width$} {time} {name}\n"),
             );
         }
     }
@@ -179,6 +176,19 @@ impl Shell {
         );
         0
     }
+}
+
+/// `rw-r--r--`.
+fn mode_text(mode: u16) -> String {
+    let bits = "rwxrwxrwx".chars().enumerate();
+    bits.map(|(index, letter)| {
+        if mode & (0o400 >> index) != 0 {
+            letter
+        } else {
+            '-'
+        }
+    })
+    .collect()
 }
 
 /// Whether a name is where the append-only file was before Redis 7.0.

@@ -6,11 +6,13 @@
 //! - [`server`]: starting and ending the server;
 //! - [`files`], [`listing`], [`filters`]: looking at files and changing them, and what stands behind a pipe;
 //! - [`tools`]: redis-check-aof and redis-check-rdb;
-//! - [`lab`]: time, workload, faults, crashes; [`expect`]: expectations;
+//! - [`lab`]: time, workload, crashes; [`fault`], [`decay`]: what can break; [`expect`]: expectations;
 //! - [`complete`]: the Tab key; [`output`]: what is printed.
 
 mod complete;
+mod decay;
 mod expect;
+mod fault;
 mod files;
 mod filters;
 mod lab;
@@ -447,7 +449,12 @@ impl Shell {
                 stdin: here.or(file_input).or(carried.take()),
                 piped: captured.then(Vec::new),
             };
-            let args = self.expand(stage.words);
+            let args = match stage.words.first() {
+                Some(first) if words::reads_patterns(&first.text) => {
+                    stage.words.into_iter().map(|word| word.text).collect()
+                }
+                _ => self.expand(stage.words),
+            };
             self.status = self.run_words(&args, &mut stage_io);
             let printed = stage_io.piped.unwrap_or_default();
             if let Some((path, append)) = &stage.output {

@@ -16,6 +16,8 @@ pub(super) enum Arguments {
     Redis,
     /// These words, in any order.
     Choices(&'static [&'static str]),
+    /// The words of a fault.
+    Faults,
     /// Commands of this table.
     Words,
 }
@@ -83,8 +85,10 @@ pub(super) static WORDS: &[Word] = &[
 
     word(Lab, "advance", "duration", Choices(&["1s", "10s", "1m", "5m", "47m", "1h"]), "Lets simulated time pass: 200ms, 10s, 47m, 1m30s. Time stands still otherwise, but for what commands cost.", Shell::advance),
     word(Lab, "workload", "sessions|carts|counters|mixed [rate=200] [keys=50000] [size=20] | off", Choices(&["sessions", "carts", "counters", "mixed", "off", "rate=", "keys=", "size="]), "Sends requests at a steady rate while time passes. sessions: SET … EX 3600; carts: APPEND, sometimes DEL; counters: INCR; mixed: all of them, half reads.", Shell::workload),
-    word(Lab, "crash", "power [none|all|seed N] | kill", Choices(&["power", "kill", "none", "all", "seed"]), "`crash power` cuts the power: what was not synced is lost (none of it survives, all of it, or pages by a coin). `crash kill` kills the process only.", Shell::crash),
-    word(Lab, "fault", "[bgsave|fork fail|ok] [fsync fail|slow 2s|ok] [write|rename|open fail|ok] [disk full|capacity 10mb|ok]", Choices(&["bgsave", "fork", "fsync", "write", "rename", "open", "disk", "fail", "ok", "slow", "full", "capacity", "once"]), "Breaks something, or mends it with `ok`. Without arguments shows what is broken.", Shell::fault),
+    word(Lab, "crash", "power [none|all|seed N] | kill | oom", Choices(&["power", "kill", "oom", "none", "all", "seed"]), "`crash power` cuts the power: what was not synced is lost (none of it survives, all of it, or pages by a coin). `crash kill` kills the process only, and so does `crash oom`, for lack of memory.", Shell::crash),
+    word(Lab, "fault", "[CALL fail|slow|short|ok …] [fork|child|oom|bgsave …] [disk full|capacity 10mb|read-only|ok] [tearing|reordering] [ok]", Arguments::Faults, "Breaks something, or mends it with `ok`. Without arguments shows what is broken; `help fault` says all that can break.", Shell::fault),
+    word(Lab, "flip-bit", "file offset [bit]", Files, "Turns a bit of a file over, silently, as an ageing disk may: bit 0 is the lowest.", Shell::flip_bit),
+    word(Lab, "bad-sector", "file offset [length] | file ok", Files, "Makes the sectors of 512 bytes around an offset unreadable, until they are written again or mended with `ok`.", Shell::bad_sector),
     word(Lab, "expect", "name ==|!=|<|<=|>|>= number | reply \"text\" | error PREFIX | output \"text\"", Choices(&super::expect::NAMES), "Checks something and says so; a scenario fails with a failed expectation.", Shell::expect),
     word(Lab, "verdict", "", Free, "Says again what the last crash took.", Shell::verdict),
     word(Lab, "status", "", Free, "Where every write stands: memory, buffer, page cache, disk.", Shell::status_word),
@@ -99,6 +103,7 @@ pub(super) static WORDS: &[Word] = &[
     word(Group::Files, "rm", "[-r] [-f] file …", Files, "Removes files.", Shell::rm),
     word(Group::Files, "mkdir", "[-p] directory …", Files, "Makes directories.", Shell::mkdir),
     word(Group::Files, "touch", "file …", Files, "Makes empty files.", Shell::touch),
+    word(Group::Files, "chmod", "mode file …", Files, "Changes what the server may do with a file or directory: 000, 444, u+w, a-r. It owns all files and is not root.", Shell::chmod),
     word(Group::Files, "truncate", "-s size file", Files, "Cuts a file to a size (`-s -10`: by ten bytes), as a torn write would.", Shell::truncate),
     word(Group::Files, "df", "[-h]", Free, "How full the disk is.", Shell::df),
     word(Group::Files, "du", "[-h] [path …]", Files, "How large files are.", Shell::du),
@@ -139,6 +144,11 @@ pub(super) fn is_expectation(pipeline: &Pipeline) -> bool {
         .first()
         .and_then(|stage| stage.words.first());
     first.is_some_and(|word| word.text == "expect")
+}
+
+/// Whether a word reads patterns like `*.aof` itself.
+pub(super) fn reads_patterns(name: &str) -> bool {
+    name == "fault"
 }
 
 /// The word that `name` most likely was meant to be.
@@ -223,6 +233,9 @@ fn overview() -> String {
 
 /// What is known of a word: of this table, a Redis command, or a parameter.
 fn describe(topic: &str) -> Option<String> {
+    if topic == "fault" {
+        return Some(super::fault::help());
+    }
     if let Some(word) = find(topic) {
         return Some(format!("{} {}\n{}\n", word.name, word.usage, word.help));
     }

@@ -8,7 +8,7 @@ use lastsave_engine::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotWri
 use lastsave_keyspace::Garbage;
 use lastsave_vfs::{Errno, Error, Op, SyncKind, Vfs};
 
-use super::{SaveFault, World};
+use super::World;
 
 /// A job under way.
 pub(super) struct RunningJob {
@@ -28,6 +28,8 @@ enum Work {
         unsynced_bytes: u64,
         /// The size of the finished file, once it stands.
         done: Option<u64>,
+        /// The signal that it is ordered to be killed by once it has written something.
+        doomed: Option<i32>,
     },
     Unlink(Vec<String>),
     Free(Vec<Garbage>),
@@ -43,10 +45,15 @@ impl World {
         let (work, cost_us) = match job {
             Job::SyncAof(ticket) => {
                 let bytes = self.disk.unsynced_bytes_of(ticket.file);
-                (Work::Sync(ticket), self.sync_us(bytes))
+                let path = self.disk.path_of(ticket.file).unwrap_or_default();
+                let delay_us = self.disk.delay_us(Op::Sync, path);
+                (Work::Sync(ticket), self.profile.sync_us(bytes) + delay_us)
             }
             Job::Unlink(paths) => {
-                let cost_us = self.profile.unlink_us * paths.len() as u64;
+                let costs = paths
+                    .iter()
+                    .map(|path| self.profile.unlink_us + self.disk.delay_us(Op::Unlink, path));
+                let cost_us = costs.sum();
                 (Work::Unlink(paths), cost_us)
             }
             Job::Free(garbage) => (Work::Free(garbage), 0),
@@ -58,6 +65,7 @@ impl World {
                         parts: VecDeque::new(),
                         unsynced_bytes: 0,
                         done: None,
+                        doomed: self.faults.take_kill(),
                     };
                     (work, self.profile.fsync_us)
                 }
@@ -76,26 +84,14 @@ impl World {
 
     /// How a snapshot that starts now is ordered to fail, if it is.
     fn ordered_failure(&self, writer: &SnapshotWriter) -> Option<JobOutcome> {
-        match self.faults.save? {
-            SaveFault::Fork => Some(JobOutcome::NotStarted),
-            SaveFault::Child if writer.spec().kind == JobKind::Save => {
-                Some(JobOutcome::Failed(Error {
-                    op: Op::Open,
-                    path: writer.spec().temp_path.clone(),
-                    errno: Errno::PermissionDenied,
-                }))
-            }
-            SaveFault::Child => None,
-        }
-    }
-
-    /// How long a sync of so many bytes takes now.
-    fn sync_us(&self, bytes: u64) -> u64 {
-        let cost_us = self.profile.sync_us(bytes);
-        match self.faults.fsync_us {
-            Some(fsync_us) => cost_us - self.profile.fsync_us + fsync_us,
-            None => cost_us,
-        }
+        let fails = self.faults.save_fails && writer.spec().kind == JobKind::Save;
+        fails.then(|| {
+            JobOutcome::Failed(Error {
+                op: Op::Open,
+                path: writer.spec().temp_path.clone(),
+                errno: Errno::PermissionDenied,
+            })
+        })
     }
 
     pub(super) fn feed_job(&mut self, id: JobId, part: SnapshotPart) {
@@ -108,10 +104,14 @@ impl World {
     }
 
     pub(super) fn kill_job(&mut self, id: JobId) {
+        let jobs = self.server.iter().flat_map(|server| &server.jobs);
+        if let Some(index) = jobs.into_iter().position(|job| job.id == id) {
+            self.end_job_by_signal(index, SIGUSR1);
+        }
+    }
+
+    fn end_job_by_signal(&mut self, index: usize, signal: i32) {
         let Some(server) = &mut self.server else {
-            return;
-        };
-        let Some(index) = server.jobs.iter().position(|job| job.id == id) else {
             return;
         };
         let mut job = server.jobs.remove(index);
@@ -120,10 +120,26 @@ impl World {
         }
         server.engine.handle_job_done(
             self.now_us,
-            id,
-            &JobOutcome::Killed(SIGUSR1),
+            job.id,
+            &JobOutcome::Killed(signal),
             &mut self.disk,
         );
+    }
+
+    /// The process that writes a snapshot in the background, if there is one: what it writes.
+    pub(crate) fn child(&self) -> Option<JobKind> {
+        self.server.as_ref()?.jobs.iter().find_map(RunningJob::kind)
+    }
+
+    /// Signals the process that writes a snapshot in the background. Returns whether there is one.
+    pub(crate) fn kill_child(&mut self, signal: i32) -> bool {
+        let mut jobs = self.server.iter().flat_map(|server| &server.jobs);
+        let Some(index) = jobs.position(|job| job.kind().is_some()) else {
+            return false;
+        };
+        self.end_job_by_signal(index, signal);
+        self.settle_batch();
+        true
     }
 
     fn job_mut(&mut self, id: JobId) -> Option<&mut RunningJob> {
@@ -131,7 +147,7 @@ impl World {
         jobs.iter_mut().find(|job| job.id == id)
     }
 
-    /// The job at `index` is due: its next step takes effect.
+    /// The job at `index` is due: its next step takes effect. What rules delay it by is its own time, not the server's.
     pub(super) fn step_job(&mut self, index: usize) {
         let Some(server) = &mut self.server else {
             return;
@@ -158,6 +174,8 @@ impl World {
         };
         if let Some(outcome) = outcome {
             let job = server.jobs.remove(index);
+            // The job has waited for these already.
+            self.disk.take_delay_us();
             if let Work::Sync(_) = job.work {
                 let text = match &outcome {
                     JobOutcome::Failed(error) => format!("fsync failed: {error}"),
@@ -175,7 +193,6 @@ impl World {
 
     /// One step of a snapshot: its outcome, once it is done.
     fn step_snapshot(&mut self, index: usize) -> Option<JobOutcome> {
-        let flush_us = self.sync_us(0);
         let server = self.server.as_mut()?;
         let job = &mut server.jobs[index];
         let Work::Snapshot {
@@ -183,6 +200,7 @@ impl World {
             parts,
             unsynced_bytes,
             done,
+            doomed,
         } = &mut job.work
         else {
             return None;
@@ -190,19 +208,25 @@ impl World {
         if let Some(len) = *done {
             return Some(JobOutcome::Done { len });
         }
-        let cost_us = match writer.step(&mut self.disk) {
+        if let Some(signal) = doomed.filter(|_| *unsynced_bytes > 0) {
+            writer.abandon(&mut self.disk);
+            return Some(JobOutcome::Killed(signal));
+        }
+        let stepped = writer.step(&mut self.disk);
+        let delay_us = self.disk.take_delay_us();
+        let cost_us = match stepped {
             Ok(Step::Wrote(len)) => {
                 *unsynced_bytes += len as u64;
-                Some(self.profile.write_us(len as u64))
+                Some(self.profile.write_us(len as u64) + delay_us)
             }
             Ok(Step::Operation) => {
                 let bytes = std::mem::take(unsynced_bytes);
-                Some(flush_us + self.profile.sync_us(bytes) - self.profile.fsync_us)
+                Some(self.profile.sync_us(bytes) + delay_us)
             }
             Ok(Step::Done(len)) => {
                 *done = Some(len);
                 let bytes = std::mem::take(unsynced_bytes);
-                Some(flush_us + self.profile.sync_us(bytes) - self.profile.fsync_us)
+                Some(self.profile.sync_us(bytes) + delay_us)
             }
             Ok(Step::NeedPart) => match parts.pop_front() {
                 Some(part) => {
@@ -230,6 +254,16 @@ impl World {
         };
         job.due_us = cost_us.map(|cost_us| self.now_us + cost_us);
         None
+    }
+}
+
+impl RunningJob {
+    /// What it writes, if that is a snapshot.
+    fn kind(&self) -> Option<JobKind> {
+        match &self.work {
+            Work::Snapshot { writer, .. } => Some(writer.spec().kind),
+            _ => None,
+        }
     }
 }
 

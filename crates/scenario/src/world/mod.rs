@@ -24,8 +24,8 @@ use std::collections::{BTreeMap, VecDeque};
 use lastsave_engine::{Level, format_log_line};
 use lastsave_vfs::{SimDisk, Survival};
 
-pub(crate) use faults::FAILING_CALLS;
-pub use faults::{Faults, SaveFault};
+pub(crate) use faults::{ANY_CALL, CALLS, ERRNOS};
+pub use faults::{ChildKill, Faults};
 pub use profile::MachineProfile;
 pub(crate) use server::{Called, Connection, StartError};
 pub(crate) use view::choices;
@@ -187,7 +187,19 @@ impl World {
 
     /// The faults in force, in the words that set them.
     pub fn fault_words(&self) -> Vec<String> {
-        self.faults.words(&self.disk)
+        let faults = Faults {
+            failing_forks: self.failing_forks(),
+            ..self.faults.clone()
+        };
+        faults.words(&self.disk)
+    }
+
+    /// How many background jobs to come find no memory: a running server counts them down.
+    pub(super) fn failing_forks(&self) -> u64 {
+        let server = self.server.as_ref();
+        server.map_or(self.faults.failing_forks, |server| {
+            server.engine.failing_forks()
+        })
     }
 
     // The clock.
@@ -284,7 +296,11 @@ impl World {
         words: &str,
         change: impl FnOnce(&mut Faults, &mut SimDisk),
     ) {
+        self.faults.failing_forks = self.failing_forks();
         change(&mut self.faults, &mut self.disk);
+        if let Some(server) = &mut self.server {
+            server.engine.set_failing_forks(self.faults.failing_forks);
+        }
         self.timeline
             .mark(self.now_us, MarkKind::Fault, format!("fault {words}"));
     }

@@ -114,6 +114,7 @@ impl World {
         self.now_us += self.profile.process_start_us;
         let mut engine = Engine::new(config, host, seed);
         engine.set_stopwatch(stopwatch(self.profile.command_us));
+        engine.set_failing_forks(self.faults.failing_forks);
         let (profile, ready_us) = (self.profile, self.now_us);
         let mut loaded_us = ready_us;
         engine.start(ready_us, &mut self.disk, &mut |_, progress| {
@@ -124,7 +125,7 @@ impl World {
         while let Some(output) = engine.poll_output() {
             outputs.push_back(output);
         }
-        self.now_us = loaded_us;
+        self.now_us = loaded_us + self.disk.take_delay_us();
         self.fold(self.now_us);
 
         let exits = outputs
@@ -198,6 +199,7 @@ impl World {
 
     /// The server's process is gone, whatever the reason; the files stay as they are unless `power` is to go too.
     pub(super) fn end_server(&mut self, cause: &str, power: bool) {
+        self.faults.failing_forks = self.failing_forks();
         let Some(server) = self.server.take() else {
             if let Some(ended) = self.ended.as_mut().filter(|ended| !ended.settled) {
                 ended.cause = format!("{}, then {cause}", ended.cause);
@@ -306,6 +308,8 @@ impl World {
         if let Some(server) = &mut self.server {
             server.engine.flush(self.now_us, &mut self.disk);
         }
+        // The server stood still while slow calls lasted; what it says, it says afterwards.
+        self.now_us += self.disk.take_delay_us();
         self.drain();
         if let Some(log) = self.server.as_mut().and_then(Server::log_written) {
             self.written_at_us.insert(log, self.now_us);
