@@ -1,7 +1,7 @@
 //! Starting the server, and ending it.
 
 use lastsave_engine::config::{CommandLine, parse_file_with, strip_trailing_comments};
-use lastsave_engine::{Level, REDIS_VERSION, Signal, format_log_line};
+use lastsave_engine::{JobKind, Level, REDIS_VERSION, Signal, format_log_line};
 
 use super::{Io, Shell, Style};
 use crate::world::StartError;
@@ -174,7 +174,15 @@ impl Shell {
             let pid = self.world.pid();
             let is_server = target == "%1" || target.parse().ok() == pid;
             if pid.is_some() && is_server {
-                self.signal(signal, &args.join(" "));
+                match signal.for_server() {
+                    Ok(signal) => self.signal(signal, &args.join(" ")),
+                    Err(message) => {
+                        status = 1;
+                        self.complain(&format!("kill: {message}"));
+                    }
+                }
+            } else if self.child().is_some() && target.parse().ok() == self.child_pid() {
+                self.world.kill_child(signal.number);
             } else {
                 status = 1;
                 match target.parse::<i64>() {
@@ -205,7 +213,22 @@ impl Shell {
             }
         };
         if targets.iter().any(|target| is_server_name(target)) && self.world.running() {
-            self.signal(signal, &args.join(" "));
+            return match signal.for_server() {
+                Ok(signal) => {
+                    self.signal(signal, &args.join(" "));
+                    0
+                }
+                Err(message) => {
+                    self.complain(&format!("{}: {message}", args[0]));
+                    1
+                }
+            };
+        }
+        if self
+            .child()
+            .is_some_and(|child| targets.iter().any(|target| target == child))
+        {
+            self.world.kill_child(signal.number);
             return 0;
         }
         if args[0] == "killall" {
@@ -213,6 +236,18 @@ impl Shell {
             self.complain(&format!("{name}: no process found"));
         }
         1
+    }
+
+    /// The process that saves or rewrites in the background, by the name it gives itself.
+    fn child(&self) -> Option<&'static str> {
+        self.world.child().map(|kind| match kind {
+            JobKind::Save => "redis-rdb-bgsave",
+            JobKind::Rewrite => "redis-aof-rewrite",
+        })
+    }
+
+    fn child_pid(&self) -> Option<u32> {
+        self.world.pid().map(|pid| pid + 1)
     }
 
     /// Sends a signal to the server.
@@ -238,7 +273,15 @@ impl Shell {
 
     pub(super) fn pgrep(&mut self, io: &mut Io, args: &[String]) -> i32 {
         let asks = args[1..].iter().any(|name| is_server_name(name));
-        match self.world.pid().filter(|_| asks) {
+        let asks_for_child = self
+            .child()
+            .is_some_and(|child| args[1..].iter().any(|name| name == child));
+        let found = if asks_for_child {
+            self.child_pid()
+        } else {
+            self.world.pid().filter(|_| asks)
+        };
+        match found {
             Some(pid) => {
                 self.print(io, Style::Plain, format!("{pid}\n"));
                 0
@@ -256,6 +299,9 @@ impl Shell {
                 format!("{pid:>7} {}\n", self.server_line.clone()),
             );
         }
+        if let (Some(pid), Some(name)) = (self.child_pid(), self.child()) {
+            self.print(io, Style::Plain, format!("{pid:>7} {name}\n"));
+        }
         0
     }
 }
@@ -267,9 +313,29 @@ fn is_server_name(name: &str) -> bool {
     )
 }
 
-/// The signal that options ask for (`None` is SIGKILL), and the other words.
-fn parse_signal(args: &[String]) -> Result<(Option<Signal>, Vec<String>), String> {
-    let mut signal = Some(Signal::Terminate);
+/// A signal by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sent {
+    number: i32,
+}
+
+impl Sent {
+    /// As a signal for the server; `None` is SIGKILL.
+    fn for_server(self) -> Result<Option<Signal>, String> {
+        match self.number {
+            9 => Ok(None),
+            15 => Ok(Some(Signal::Terminate)),
+            2 => Ok(Some(Signal::Interrupt)),
+            number => Err(format!(
+                "-{number}: the server knows -9, -TERM and -INT here"
+            )),
+        }
+    }
+}
+
+/// The signal that options ask for, and the other words.
+fn parse_signal(args: &[String]) -> Result<(Sent, Vec<String>), String> {
+    let mut number = 15;
     let mut targets = Vec::new();
     let mut named = false;
     for arg in args {
@@ -286,13 +352,8 @@ fn parse_signal(args: &[String]) -> Result<(Option<Signal>, Vec<String>), String
             targets.push(arg.clone());
             continue;
         };
-        let name = name.to_ascii_uppercase();
-        signal = match name.strip_prefix("SIG").unwrap_or(&name) {
-            "9" | "KILL" => None,
-            "15" | "TERM" => Some(Signal::Terminate),
-            "2" | "INT" => Some(Signal::Interrupt),
-            _ => return Err(format!("{arg}: only -9, -TERM and -INT are known here")),
-        };
+        number =
+            super::fault::signal_number(name).ok_or_else(|| format!("{arg}: no such signal"))?;
     }
-    Ok((signal, targets))
+    Ok((Sent { number }, targets))
 }

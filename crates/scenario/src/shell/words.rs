@@ -111,8 +111,8 @@ pub(super) static WORDS: &[Word] = &[
     word(Group::Files, "pwd", "", Free, "Says which directory this is.", Shell::pwd),
     word(Group::Files, "sync", "", Free, "Makes everything on the disk durable.", Shell::sync),
 
-    word(Group::Shell, "kill", "[-9|-TERM|-INT] pid", Choices(&["-9", "-TERM", "-INT", "$(pgrep redis-server)"]), "Signals the server: -9 kills it, others ask it to shut down.", Shell::kill),
-    word(Group::Shell, "pkill", "[-9|-TERM|-INT] redis-server", Choices(&["-9", "-TERM", "redis-server"]), "As kill, by name.", Shell::pkill),
+    word(Group::Shell, "kill", "[-9|-TERM|-INT] pid", Choices(&["-9", "-TERM", "-INT", "$(pgrep redis-server)"]), "Signals the server (-9 kills it, others ask it to shut down) or its child (any signal ends it).", Shell::kill),
+    word(Group::Shell, "pkill", "[-9|-TERM|-INT] redis-server|redis-rdb-bgsave|redis-aof-rewrite", Choices(&["-9", "-TERM", "redis-server", "redis-rdb-bgsave", "redis-aof-rewrite"]), "As kill, by name: the server, or its child that saves or rewrites.", Shell::pkill),
     word(Group::Shell, "killall", "[-9|-TERM|-INT] redis-server", Choices(&["-9", "-TERM", "redis-server"]), "As kill, by name.", Shell::pkill),
     word(Group::Shell, "pgrep", "redis-server", Choices(&["redis-server"]), "The server's process ID.", Shell::pgrep),
     word(Group::Shell, "pidof", "redis-server", Choices(&["redis-server"]), "The server's process ID.", Shell::pgrep),
