@@ -38,7 +38,7 @@ impl<R: Read> Log<R> {
     /// Reads from `reader`, with `ahead` first, which begins at `offset`.
     pub(crate) fn new(ahead: Vec<u8>, reader: R, offset: u64) -> Self {
         Self {
-            reader: Reader::new(ahead, reader, offset),
+            reader: Reader::new(ahead, reader, offset).strict(true),
             transaction: None,
             wanted: false,
             queued: 0,
