@@ -30,7 +30,8 @@ pub(crate) enum Defect {
     /// 8 and 10: `appendonly yes` without a log starts empty, whatever the RDB file holds: after switching it on in the
     /// file, or at run time without getting as far as the first base.
     EmptyWithoutLog,
-    /// 9: files of a log without their manifest are no log: some are overwritten, others reappear later.
+    /// 9: files of a log without their manifest, or which a damaged one does not name, are no log: some are overwritten,
+    /// others deleted, or reappear later.
     UnlistedFilesIgnored,
     /// 11: temporary files of runs that died stay.
     OrphansStay,

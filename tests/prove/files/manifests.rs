@@ -3,7 +3,7 @@
 use lastsave_tests::proof::Proof;
 
 use crate::bit_flips::flipped;
-use crate::ours::{Files, Ours, disk_of};
+use crate::ours::{Files, Ours, disk_of, files_of};
 use crate::samples::{BASE_2, CHANGES, Log, MANIFEST, OLD_FILE, always, config};
 use crate::truncation::is_refused_twice;
 
@@ -30,45 +30,37 @@ fn is_refused_or_goes_on(proof: &mut Proof, what: &str, config: &str, files: &Fi
     }
 }
 
-/// A log with a history file and two incr files, as a crash in the middle of a rewrite leaves it, and its data.
-fn in_the_middle_of_a_rewrite() -> (Files, u64) {
-    let config = config("appendonly yes\nappendfsync no\n");
-    let log = Log::of_everything(&config);
+/// A log with two incr files, as a crash in the middle of a rewrite leaves it, and its data; and one whose replaced files
+/// are still listed and there.
+fn around_a_rewrite() -> [(Files, u64); 2] {
+    let log = Log::of_everything(&always());
+    let config = config("appendonly yes\nappendfsync no\naof-disable-auto-gc yes\n");
     let mut ours = Ours::open(&config, &log.files);
     ours.jobs_wait = true;
     ours.call("BGREWRITEAOF");
     // The old file is synced, and the next one takes what is written.
     ours.step_jobs(3);
-    ours.call("SET text behind");
+    ours.call("INCR small");
+    ours.advance(200_000);
+    let before = (files_of(&ours.recorder.disk), ours.digest());
+    ours.finish_jobs();
     ours.advance(200_000);
     let digest = ours.digest();
-    let mut files = crate::ours::files_of(&ours.kill());
-    files.insert(
-        "appendonlydir/appendonly.aof.1.base.rdb".into(),
-        b"old".to_vec(),
-    );
-    let manifest = files.get_mut(MANIFEST).expect("there is one");
-    let text = String::from_utf8(manifest.clone()).expect("it is text");
-    let (base, incrs) = text.split_once('\n').expect("several lines");
-    let text = format!("{base}\nfile appendonly.aof.1.base.rdb seq 1 type h\n{incrs}");
-    *manifest = text.into_bytes();
-    (files, digest)
+    [before, (files_of(&ours.kill()), digest)]
 }
 
 /// The manifests to damage, with the files they list.
 fn logs() -> Vec<(&'static str, Files, u64)> {
     let log = Log::of_everything(&always());
     let data = log.units.last().expect("there are some").1;
-    let (rewriting, rewriting_data) = in_the_middle_of_a_rewrite();
-    assert_eq!(
-        rewriting[MANIFEST].split(|byte| *byte == b'\n').count(),
-        5,
-        "base, history, two incrs: {}",
-        rewriting[MANIFEST].escape_ascii()
-    );
+    let [before, behind] = around_a_rewrite();
+    let lines = |files: &Files| files[MANIFEST].split(|byte| *byte == b'\n').count() - 1;
+    assert_eq!(lines(&before.0), 3, "a base and two incrs");
+    assert_eq!(lines(&behind.0), 4, "a base, two replaced files, an incr");
     vec![
         ("base and incr", log.files, data),
-        ("base, history and two incrs", rewriting, rewriting_data),
+        ("base and two incrs", before.0, before.1),
+        ("base, history and incr", behind.0, behind.1),
     ]
 }
 
@@ -113,7 +105,7 @@ fn case_18_every_bit_of_a_manifest() {
 fn case_19_no_manifest() {
     let mut proof = Proof::of(19, "manifest missing, with data present", "O, twice");
     let log = Log::of_everything(&always());
-    let (rewriting, _) = in_the_middle_of_a_rewrite();
+    let [(rewriting, _), _] = around_a_rewrite();
     let old = "appendonlydir/appendonly.aof";
     let upgraded: Files = [
         (old.into(), log.bytes().to_vec()),

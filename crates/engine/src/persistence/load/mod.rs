@@ -6,6 +6,7 @@
 //! anything is changed.
 
 mod clock;
+mod listed;
 mod open;
 mod replay;
 mod snapshot;
@@ -44,14 +45,11 @@ impl Engine {
         if self.config.appendonly {
             let names = self.aof_names();
             let found = lastsave_aof::load(vfs, &names).map_err(|error| error.to_string())?;
-            let has_manifest = found.is_some();
+            self.refuse_unlisted_files(found.as_ref(), &names, vfs)?;
             let mut manifest = found.unwrap_or_default();
             self.upgrade_old_file(&mut manifest, &names, vfs)?;
             let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
             if is_new {
-                if !has_manifest {
-                    self.refuse_unlisted_files(&names, vfs)?;
-                }
                 self.load_rdb_instead(vfs, &mut clock)?;
             } else {
                 self.load_aof_files(&manifest, &names, vfs, &mut clock)?;
@@ -137,30 +135,6 @@ impl Engine {
             ),
         );
         Ok(())
-    }
-
-    /// Files of a log without a manifest: starting empty would overwrite some and mix in others.
-    fn refuse_unlisted_files(&mut self, names: &Names, vfs: &mut dyn Vfs) -> Result<(), String> {
-        if self.repeats(Defect::UnlistedFilesIgnored) {
-            return Ok(());
-        }
-        let prefix = format!("{}.", names.file);
-        let listed = vfs.list(&names.dir).unwrap_or_default();
-        let Some(stray) = listed.iter().find(|entry| {
-            entry.name.starts_with(&prefix)
-                && (entry.name.ends_with(".base.rdb")
-                    || entry.name.ends_with(".base.aof")
-                    || entry.name.ends_with(".incr.aof"))
-                && entry.len > 0
-        }) else {
-            return Ok(());
-        };
-        Err(format!(
-            "Fatal error: {} holds {} but the manifest {} is missing. Nothing was changed. Restore the manifest, or move the files away to start empty.",
-            names.dir,
-            stray.name,
-            names.manifest(),
-        ))
     }
 
     /// There is no log yet. If there is an RDB file, its data are what the operator means to keep.
