@@ -1,9 +1,25 @@
-//! What a hand at the machine does to single files: bits that turn over, bad sectors, permissions.
+//! What a hand at the machine does to its disk: bits that turn over, bad sectors, permissions, a new file system.
 
 use super::{Io, Shell, Style};
 use crate::units::parse_bytes;
 
 impl Shell {
+    pub(super) fn mkfs(&mut self, _io: &mut Io, _args: &[String]) -> i32 {
+        if self.world.running() {
+            self.complain(
+                "mkfs: /data is in use by redis-server: `SHUTDOWN` or `crash kill` first",
+            );
+            return 1;
+        }
+        self.world.format("mkfs");
+        self.directory.clear();
+        self.note(
+            Style::Dim,
+            "The disk is empty, nothing is broken, and what was acknowledged before is forgotten.",
+        );
+        0
+    }
+
     pub(super) fn flip_bit(&mut self, _io: &mut Io, args: &[String]) -> i32 {
         let parsed = match &args[1..] {
             [file, offset] => Some((file, offset.parse::<u64>().ok(), Some(0))),

@@ -181,7 +181,11 @@ impl Shell {
                         self.complain(&format!("kill: {message}"));
                     }
                 }
-            } else if self.child().is_some() && target.parse().ok() == self.child_pid() {
+            } else if self
+                .world
+                .child_pid()
+                .is_some_and(|child| target.parse() == Ok(child))
+            {
                 self.world.kill_child(signal.number);
             } else {
                 status = 1;
@@ -246,10 +250,6 @@ impl Shell {
         })
     }
 
-    fn child_pid(&self) -> Option<u32> {
-        self.world.pid().map(|pid| pid + 1)
-    }
-
     /// Sends a signal to the server.
     fn signal(&mut self, signal: Option<Signal>, cause: &str) {
         match signal {
@@ -277,7 +277,7 @@ impl Shell {
             .child()
             .is_some_and(|child| args[1..].iter().any(|name| name == child));
         let found = if asks_for_child {
-            self.child_pid()
+            self.world.child_pid()
         } else {
             self.world.pid().filter(|_| asks)
         };
@@ -299,7 +299,7 @@ impl Shell {
                 format!("{pid:>7} {}\n", self.server_line.clone()),
             );
         }
-        if let (Some(pid), Some(name)) = (self.child_pid(), self.child()) {
+        if let (Some(pid), Some(name)) = (self.world.child_pid(), self.child()) {
             self.print(io, Style::Plain, format!("{pid:>7} {name}\n"));
         }
         0

@@ -89,6 +89,7 @@ pub(super) static WORDS: &[Word] = &[
     word(Lab, "fault", "[CALL fail|slow|short|ok …] [fork|child|oom|bgsave …] [disk full|capacity 10mb|read-only|ok] [tearing|reordering] [ok]", Arguments::Faults, "Breaks something, or mends it with `ok`. Without arguments shows what is broken; `help fault` says all that can break.", Shell::fault),
     word(Lab, "flip-bit", "file offset [bit]", Files, "Turns a bit of a file over, silently, as an ageing disk may: bit 0 is the lowest.", Shell::flip_bit),
     word(Lab, "bad-sector", "file offset [length] | file ok", Files, "Makes the sectors of 512 bytes around an offset unreadable, until they are written again or mended with `ok`.", Shell::bad_sector),
+    word(Lab, "mkfs", "", Free, "Formats the disk: the machine is as new, but for the clock.", Shell::mkfs),
     word(Lab, "expect", "name ==|!=|<|<=|>|>= number | reply \"text\" | error PREFIX | output \"text\"", Choices(&super::expect::NAMES), "Checks something and says so; a scenario fails with a failed expectation.", Shell::expect),
     word(Lab, "verdict", "", Free, "Says again what the last crash took.", Shell::verdict),
     word(Lab, "status", "", Free, "Where every write stands: memory, buffer, page cache, disk.", Shell::status_word),

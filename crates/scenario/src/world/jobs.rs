@@ -131,6 +131,13 @@ impl World {
         self.server.as_ref()?.jobs.iter().find_map(RunningJob::kind)
     }
 
+    /// That process's ID.
+    pub(crate) fn child_pid(&self) -> Option<u32> {
+        let server = self.server.as_ref()?;
+        self.child()
+            .map(|_| server.child_pid.load(std::sync::atomic::Ordering::Relaxed))
+    }
+
     /// Signals the process that writes a snapshot in the background. Returns whether there is one.
     pub(crate) fn kill_child(&mut self, signal: i32) -> bool {
         let mut jobs = self.server.iter().flat_map(|server| &server.jobs);

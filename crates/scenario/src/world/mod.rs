@@ -372,6 +372,22 @@ impl World {
         self.refresh_durable();
     }
 
+    /// Gives the machine an empty disk, as if it had never been used; only the clock goes on. No server may be running.
+    pub(crate) fn format(&mut self, words: &str) {
+        assert!(self.server.is_none(), "the shell has looked");
+        self.trace = self.trace_hash();
+        self.disk = SimDisk::new(None);
+        self.faults = Faults::default();
+        self.ledger = Ledger::default();
+        self.ended = None;
+        self.verdict = None;
+        self.written_at_us.clear();
+        self.durable_at_us = None;
+        self.timeline
+            .mark(self.now_us, MarkKind::Fault, words.to_owned());
+        self.timeline.set_exposed(self.now_us, 0);
+    }
+
     // The log.
 
     pub(crate) fn log(&mut self, pid: u32, level: Level, text: &str) {

@@ -1,6 +1,8 @@
 //! The running server: starting and ending its process, its connections, and draining what the engine asks for.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use lastsave_aof::Offsets;
 use lastsave_engine::{
@@ -24,6 +26,8 @@ pub(crate) struct Server {
     pub(super) engine: Engine,
     pub(super) pid: u32,
     pub(super) jobs: Vec<RunningJob>,
+    /// The last process that was started to save or to rewrite.
+    pub(super) child_pid: Arc<AtomicU32>,
     clients: BTreeMap<ClientId, Client>,
     /// The workload's connection.
     workload: Option<ClientId>,
@@ -66,6 +70,9 @@ pub(crate) enum StartError {
     Exited,
 }
 
+/// A server and its children have so many process IDs to themselves.
+const PIDS_PER_SERVER: u32 = 38;
+
 /// Messages that nobody has asked for are kept up to so many bytes.
 const MOST_UNREAD: usize = 256 << 10;
 
@@ -87,7 +94,7 @@ impl World {
 
     /// The process ID that the next server gets.
     pub(crate) fn next_pid(&self) -> u32 {
-        1207 + 38 * self.processes
+        1207 + PIDS_PER_SERVER * self.processes
     }
 
     /// Starts a server. `config_path` is empty without a configuration file.
@@ -115,6 +122,15 @@ impl World {
         let mut engine = Engine::new(config, host, seed);
         engine.set_stopwatch(stopwatch(self.profile.command_us));
         engine.set_failing_forks(self.faults.failing_forks);
+        let child_pid = Arc::new(AtomicU32::new(pid));
+        let last_child = Arc::clone(&child_pid);
+        engine.set_child_hook(Box::new(move |_, _| {
+            // Process IDs between this server's and the next one's.
+            let child =
+                pid + 1 + (last_child.load(Ordering::Relaxed) - pid) % (PIDS_PER_SERVER - 1);
+            last_child.store(child, Ordering::Relaxed);
+            Some(child)
+        }));
         let (profile, ready_us) = (self.profile, self.now_us);
         let mut loaded_us = ready_us;
         engine.start(ready_us, &mut self.disk, &mut |_, progress| {
@@ -144,6 +160,7 @@ impl World {
             engine,
             pid,
             jobs: Vec::new(),
+            child_pid,
             clients: BTreeMap::new(),
             workload: None,
             writes: 0,
