@@ -56,6 +56,7 @@
 //!                      synced ▲        takes its first byte when `synced` is here
 //! ```
 
+mod checksum;
 mod manifest;
 mod reader;
 mod text;
@@ -63,6 +64,7 @@ mod writer;
 
 pub mod check;
 
+pub use checksum::Checksum;
 pub use manifest::{
     FileInfo, FileType, LoadError, Manifest, ManifestError, Names, PersistError, PersistStep, load,
     persist,

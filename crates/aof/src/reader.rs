@@ -5,6 +5,8 @@
 //! and the other way round. Two exceptions: a negative word length, on which Redis aborts, is bad format; and an
 //! annotation without its line end is truncated, where Redis goes on and appends the next command to that line.
 //!
+//! [Checksum lines](Checksum) are verified wherever there are some.
+//!
 //! A [strict](Reader::strict) reader takes numbers and line ends only as every writer writes them, so that fewer bits
 //! can flip unnoticed.
 
@@ -12,6 +14,7 @@ use std::ops::Range;
 
 use lastsave_resp::Args;
 
+use crate::checksum::Checksum;
 use crate::text::leading_number;
 
 /// The longest header or annotation; a longer line is read as several.
@@ -32,19 +35,25 @@ pub enum Entry<'a> {
 pub enum ReadError {
     /// The file ends inside an entry: what a crash leaves behind.
     Truncated {
-        /// Where the file is whole: the end of the last whole command. Annotations behind it belong to what is cut.
+        /// Where the file is whole: the end of the last whole command, or of a checksum line behind it. Other annotations
+        /// belong to what is cut.
         offset: u64,
     },
     /// From somewhere inside an entry on there is nothing but zero bytes: what a power loss leaves that kept the file's
     /// size and not its last pages. To Redis this is bad format.
     ZeroTail {
-        /// The end of the last whole command.
+        /// As for [`ReadError::Truncated`].
         offset: u64,
     },
     /// Bytes that no append ever wrote.
     BadFormat {
         /// The end of the last whole command.
         offset: u64,
+    },
+    /// The bytes are not those that a checksum line was written for.
+    WrongChecksum {
+        /// The range of the file that the checksum covers.
+        range: Range<u64>,
     },
     /// The file could not be read.
     Io(std::io::Error),
@@ -60,6 +69,11 @@ impl std::fmt::Display for ReadError {
                 write!(f, "the file ends in zeros, behind offset {offset}")
             }
             Self::BadFormat { offset } => write!(f, "bad format behind offset {offset}"),
+            Self::WrongChecksum { range } => write!(
+                f,
+                "the bytes {} to {} do not have the checksum that follows them",
+                range.start, range.end
+            ),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -102,6 +116,10 @@ pub struct Reader<R> {
     /// The words of the entry, from `start`.
     words: Vec<Range<u32>>,
     strict: bool,
+    /// Of the file from `unchecked_from` on, as far as `buf` was counted in: up to `summed`.
+    checksum: Checksum,
+    summed: usize,
+    unchecked_from: u64,
 }
 
 impl<R: std::io::Read> Reader<R> {
@@ -119,6 +137,9 @@ impl<R: std::io::Read> Reader<R> {
             whole: offset,
             words: Vec::new(),
             strict: false,
+            checksum: Checksum::new(),
+            summed: 0,
+            unchecked_from: offset,
         }
     }
 
@@ -154,9 +175,19 @@ impl<R: std::io::Read> Reader<R> {
         let entry = &self.buf[self.start..self.start + self.parsed];
         if first == b'#' {
             let text = entry[1..].strip_suffix(b"\n").unwrap_or(&entry[1..]);
-            return Ok(Some(Entry::Annotation(
-                text.strip_suffix(b"\r").unwrap_or(text),
-            )));
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            self.checksum.update(&self.buf[self.summed..self.start]);
+            self.summed = self.start;
+            if let Some(right) = self.checksum.verify(text) {
+                let range = self.unchecked_from..self.offset;
+                self.summed += self.parsed;
+                self.unchecked_from = self.offset + self.parsed as u64;
+                self.whole = self.unchecked_from;
+                if !right {
+                    return Err(ReadError::WrongChecksum { range });
+                }
+            }
+            return Ok(Some(Entry::Annotation(text)));
         }
         self.whole = self.offset + self.parsed as u64;
         Ok(Some(Entry::Command(Args::new(entry, &self.words))))
@@ -165,6 +196,11 @@ impl<R: std::io::Read> Reader<R> {
     /// The file offset behind the last entry.
     pub fn offset(&self) -> u64 {
         self.offset + self.parsed as u64
+    }
+
+    /// The offset behind the last checksum line, or where reading began: what follows is not covered yet.
+    pub fn unchecked_from(&self) -> u64 {
+        self.unchecked_from
     }
 
     /// Reads one entry into the buffer and returns its first byte.
@@ -289,6 +325,8 @@ impl<R: std::io::Read> Reader<R> {
     fn fill(&mut self) -> Result<(), Stop> {
         if self.end == self.buf.len() {
             if self.start > 0 {
+                self.checksum.update(&self.buf[self.summed..self.start]);
+                self.summed = 0;
                 self.buf.copy_within(self.start..self.end, 0);
                 self.end -= self.start;
                 self.start = 0;
@@ -357,7 +395,7 @@ mod tests {
                 Err(ReadError::Truncated { offset }) => return (entries, End::Truncated(offset)),
                 Err(ReadError::ZeroTail { offset }) => return (entries, End::ZeroTail(offset)),
                 Err(ReadError::BadFormat { offset }) => return (entries, End::BadFormat(offset)),
-                Err(ReadError::Io(error)) => panic!("{error}"),
+                Err(error) => panic!("{error}"),
             };
             entries.push((text, reader.offset()));
         }
@@ -477,7 +515,7 @@ mod tests {
                     Err(ReadError::Truncated { offset }) => return End::Truncated(offset),
                     Err(ReadError::ZeroTail { offset }) => return End::ZeroTail(offset),
                     Err(ReadError::BadFormat { offset }) => return End::BadFormat(offset),
-                    Err(ReadError::Io(error)) => panic!("{error}"),
+                    Err(error) => panic!("{error}"),
                 }
             }
         };

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use lastsave_vfs::{FileId, OpenMode, Result, Vfs, write_all};
 
+use crate::checksum::Checksum;
+
 /// How many written and unsynced bytes are kept in memory, so that they can be written again after a failed
 /// sync, unless [`Writer::set_retained_limit`] says otherwise.
 const RETAINED_LIMIT: usize = 32 << 20;
@@ -63,6 +65,11 @@ pub struct Writer {
     /// The last bytes before `written`, for writing them again.
     retained: Vec<u8>,
     retained_limit: usize,
+    /// If the current file has checksum lines: of its bytes behind the last such line, up to the offset `summed`.
+    checksum: Option<Checksum>,
+    summed: u64,
+    /// Whether files from the next on have them.
+    sums_next: bool,
 }
 
 impl Writer {
@@ -85,7 +92,21 @@ impl Writer {
             suspect: None,
             retained: Vec::new(),
             retained_limit: RETAINED_LIMIT,
+            checksum: None,
+            summed: 0,
+            sums_next: false,
         }
+    }
+
+    /// The same, with checksum lines, given the checksum of the file's bytes behind the last such line.
+    pub fn with_checksum(mut self, checksum: Checksum) -> Self {
+        self.checksum = Some(checksum);
+        self
+    }
+
+    /// Whether files from the next on have checksum lines.
+    pub fn set_checksums(&mut self, on: bool) {
+        self.sums_next = on;
     }
 
     /// How far the log has come.
@@ -143,6 +164,9 @@ impl Writer {
     /// buffered; if even that fails, the taken part counts as written and the rest stays buffered.
     pub fn flush(&mut self, vfs: &mut dyn Vfs) -> Result<()> {
         self.settle(vfs);
+        if !self.held() {
+            self.close_checksum();
+        }
         let segment = &self.segments[0];
         let end = segment.end.unwrap_or(self.offsets.appended);
         let len = (end - self.offsets.written) as usize;
@@ -220,7 +244,10 @@ impl Writer {
     /// What is still buffered belongs to the old file and goes there. Then, and when a sync is under way, there
     /// is no ticket yet: ask [`Writer::begin_sync`] for it as long as the writer is [held](Writer::held).
     pub fn rotate(&mut self, file: FileId, vfs: &mut dyn Vfs) -> Option<SyncTicket> {
+        self.close_checksum();
         let start = self.offsets.appended;
+        self.checksum = self.sums_next.then(Checksum::new);
+        self.summed = start;
         let current = self.segments.back_mut().expect("there is always a segment");
         current.end = Some(start);
         self.segments.push_back(Segment {
@@ -293,6 +320,21 @@ impl Writer {
         for segment in self.segments {
             vfs.close(segment.file);
         }
+    }
+
+    /// Covers what was appended since the last checksum line by another one.
+    fn close_checksum(&mut self) {
+        let Some(checksum) = &mut self.checksum else {
+            return;
+        };
+        let new = (self.offsets.appended - self.summed) as usize;
+        checksum.update(&self.buf[self.buf.len() - new..]);
+        if new > 0 {
+            let before = self.buf.len();
+            checksum.close(&mut self.buf);
+            self.offsets.appended += (self.buf.len() - before) as u64;
+        }
+        self.summed = self.offsets.appended;
     }
 
     fn current(&self) -> &Segment {

@@ -5,9 +5,9 @@ mod value;
 use lastsave_dict::Record;
 use lastsave_keyspace::{Object, Usage, UsageClock};
 
-use crate::crc::Crc64;
 use crate::format::opcode;
 use crate::lzf::Compressor;
+use lastsave_crc::Crc64;
 
 use value::{ValueWriter, put_length};
 pub use value::{encode_value, encode_value_with};

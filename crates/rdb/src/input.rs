@@ -2,9 +2,9 @@
 
 use std::io::{ErrorKind, Read};
 
-use crate::crc::Crc64;
 use crate::format::encoding;
 use crate::lzf;
+use lastsave_crc::Crc64;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 

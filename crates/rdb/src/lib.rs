@@ -50,7 +50,6 @@
 //! string like any other: the key `123` is `C0 7B`. Only text that the integer prints as becomes one: `007`, `+7` and
 //! `-0` stay strings.
 
-mod crc;
 mod decode;
 mod encode;
 mod format;
@@ -66,9 +65,9 @@ pub mod check;
 mod samples;
 pub mod walk;
 
-pub use crc::crc64;
 pub use decode::{DecodeError, DecodeErrorKind, Decoder, Item};
 pub use encode::{Aux, Encoder, EncoderOptions, encode_value, encode_value_with};
+pub use lastsave_crc::crc64;
 pub use lzf::Compressor;
 pub use payload::{dump, restore};
 pub use value::Words;

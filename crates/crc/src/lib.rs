@@ -1,32 +1,40 @@
-//! CRC-64 (Jones), the checksum of RDB files and of DUMP payloads.
+//! CRC-64 (Jones), the checksum of RDB files, of DUMP payloads, and of the append-only file's own checksum lines.
 
 #[cfg(not(target_arch = "wasm32"))]
 use crc_fast::{CrcAlgorithm, Digest};
 
 /// A running checksum.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) struct Crc64(Digest);
+#[derive(Clone, Debug)]
+pub struct Crc64(Digest);
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Default for Crc64 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 #[cfg(not(target_arch = "wasm32"))]
 impl Crc64 {
     /// The checksum of nothing.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self(Digest::new(CrcAlgorithm::Crc64Redis))
     }
 
     /// Counts `bytes` in. Fast for large pieces: call it for whole buffers, not for fields.
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
+    pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
     /// The checksum of everything counted in so far.
-    pub(crate) fn value(&self) -> u64 {
+    pub fn value(&self) -> u64 {
         self.0.finalize()
     }
 }
 
 #[cfg(target_arch = "wasm32")]
-pub(crate) use portable::Crc64;
+pub use portable::Crc64;
 
 /// The checksum of `bytes`: the last eight bytes of a DUMP payload, over everything before them.
 pub fn crc64(bytes: &[u8]) -> u64 {
@@ -38,6 +46,10 @@ pub fn crc64(bytes: &[u8]) -> u64 {
 /// The same by tables that are computed at the first use, eight bytes at a time. crc-fast has tables for every CRC
 /// there is, and they would be half of the page's download.
 #[cfg(any(target_arch = "wasm32", test))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(unreachable_pub, reason = "it is public in the page only")
+)]
 mod portable {
     use std::sync::OnceLock;
 
@@ -69,16 +81,17 @@ mod portable {
     }
 
     /// A running checksum.
-    pub(crate) struct Crc64(u64);
+    #[derive(Clone, Debug, Default)]
+    pub struct Crc64(u64);
 
     impl Crc64 {
         /// The checksum of nothing.
-        pub(crate) fn new() -> Self {
+        pub fn new() -> Self {
             Self(0)
         }
 
         /// Counts `bytes` in.
-        pub(crate) fn update(&mut self, bytes: &[u8]) {
+        pub fn update(&mut self, bytes: &[u8]) {
             let tables = tables();
             let (words, rest) = bytes.as_chunks::<8>();
             let mut crc = self.0;
@@ -96,7 +109,7 @@ mod portable {
         }
 
         /// The checksum of everything counted in so far.
-        pub(crate) fn value(&self) -> u64 {
+        pub fn value(&self) -> u64 {
             self.0
         }
     }
