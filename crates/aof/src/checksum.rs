@@ -14,6 +14,16 @@ use lastsave_vfs::{FileId, Result, Vfs};
 /// What such a line begins with, behind `#`.
 const MARK: &[u8] = b"LS:";
 
+/// How long such a line is, with its line end.
+pub(crate) const CHECKSUM_LINE_LEN: usize = 22;
+
+/// Whether bytes end in such a line.
+pub(crate) fn ends_in_checksum(bytes: &[u8]) -> bool {
+    bytes.len() > CHECKSUM_LINE_LEN
+        && bytes[bytes.len() - CHECKSUM_LINE_LEN..].starts_with(b"#LS:")
+        && bytes.ends_with(b"\r\n")
+}
+
 /// Bytes of a file read at a time.
 const READ_LEN: u64 = 256 << 10;
 

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use lastsave_resp::Args;
 
-use crate::checksum::Checksum;
+use crate::checksum::{CHECKSUM_LINE_LEN, Checksum, ends_in_checksum};
 use crate::text::leading_number;
 
 /// The longest header or annotation; a longer line is read as several.
@@ -161,6 +161,13 @@ impl<R: std::io::Read> Reader<R> {
         let first = match self.read_entry() {
             Ok(first) => first,
             Err(Stop::End) if self.start == self.end => return Ok(None),
+            Err(Stop::End) if ends_in_checksum(&self.buf[self.start..self.end]) => {
+                // A write is torn before its last line, not behind it: a length is wrong somewhere.
+                let end = self.offset + (self.end - self.start - CHECKSUM_LINE_LEN) as u64;
+                return Err(ReadError::WrongChecksum {
+                    range: self.unchecked_from..end,
+                });
+            }
             Err(Stop::End) => return Err(ReadError::Truncated { offset: self.whole }),
             Err(Stop::BadFormat) => {
                 let offset = self.whole;

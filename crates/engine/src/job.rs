@@ -117,6 +117,8 @@ pub struct SnapshotSpec {
     pub rdb: Option<(EncoderOptions, Aux)>,
     /// What time, in seconds since the epoch, is noted ahead of commands (`aof-timestamp-enabled`).
     pub timestamp_s: Option<u64>,
+    /// Whether commands are followed by checksum lines (`aof-checksums`).
+    pub checksums: bool,
     /// How long to wait after each key, in microseconds (`rdb-key-save-delay`): for tests. The driver does the waiting.
     pub key_delay_us: u64,
     /// Sync each time this many bytes have been written: `rdb-save-incremental-fsync`.
@@ -191,7 +193,7 @@ impl SnapshotWriter {
     pub fn new(spec: SnapshotSpec) -> Self {
         let encoding = match &spec.rdb {
             Some((options, aux)) => Encoding::Rdb(Box::new(Encoder::new(*options, aux))),
-            None => Encoding::Commands(CommandEncoder::new(spec.timestamp_s)),
+            None => Encoding::Commands(CommandEncoder::new(spec.timestamp_s, spec.checksums)),
         };
         Self {
             spec,

@@ -70,6 +70,8 @@ pub struct LoadedFile {
     pub file_len: u64,
     /// Keys (of a snapshot) or commands (of an incr file) loaded from it.
     pub items: u64,
+    /// From this offset on no checksum line of the append-only file covers it.
+    pub unchecked_from: u64,
 }
 
 /// What the start found.

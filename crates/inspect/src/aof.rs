@@ -129,7 +129,7 @@ impl<R: Read> Log<R> {
             Err(ReadError::Truncated { .. }) => "the file ends inside a command".into(),
             Err(ReadError::ZeroTail { .. }) => "nothing but zeros from here on".into(),
             Err(ReadError::BadFormat { .. }) => "not a command".into(),
-            Err(ReadError::Io(error)) => error.to_string(),
+            Err(error @ (ReadError::WrongChecksum { .. } | ReadError::Io(_))) => error.to_string(),
         };
         out.close_all(start);
         findings.problem(start..start, None, text.clone());

@@ -12,12 +12,12 @@ use std::ops::Range;
 use lastsave_keyspace::values::listpack::{self, Item};
 use lastsave_keyspace::{OwnedValue, Settings};
 
-use crate::crc::Crc64;
 use crate::decode::leading_number;
 use crate::format::{TYPE_NAMES, encoding};
 use crate::input::Input;
 use crate::value::{ValueFault, read_value};
 use crate::{lzf, ziplist, zipmap};
+use lastsave_crc::Crc64;
 
 pub use crate::check::module_name;
 pub use crate::format::{

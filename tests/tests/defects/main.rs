@@ -384,20 +384,38 @@ fn flip_all(disk: &SimDisk, config: &str) -> Flips {
     flips
 }
 
+/// What the file whose bits are flipped holds.
+const COMMANDS: [&str; 7] = [
+    "SET key value",
+    "SET session abc PXAT 4000000000000",
+    "RPUSH list a b c",
+    "ZADD scores 1.5 member",
+    "HSET hash field value",
+    "SELECT 3",
+    "INCRBY counter 10",
+];
+
 #[test]
 fn defect_12_bit_flips() {
-    let disk = disk_with_log(&[
-        "SET key value",
-        "SET session abc PXAT 4000000000000",
-        "RPUSH list a b c",
-        "ZADD scores 1.5 member",
-        "HSET hash field value",
-        "SELECT 3",
-        "INCRBY counter 10",
-    ]);
+    let disk = disk_with_log(&COMMANDS);
     let lax = flip_all(&disk, &logged(true));
     let strict = flip_all(&disk, &logged(false));
     println!("as Redis: {lax:?}\nby default: {strict:?}");
     assert!(strict.silently_wrong < lax.silently_wrong);
     assert!(strict.refused > lax.refused);
+}
+
+#[test]
+fn with_checksums_no_flip_is_silent() {
+    let config = format!("{}aof-checksums yes\n", logged(false));
+    let mut machine = Machine::start(empty(), &config);
+    for command in COMMANDS {
+        assert!(!machine.run(command).starts_with('-'), "{command}");
+    }
+    let disk = machine.kill();
+    let flips = flip_all(&disk, &config);
+    println!("with checksums: {flips:?}");
+    assert_eq!((flips.silently_wrong, flips.cut), (0, 0));
+    // Whatever the parameter says, a checksum that is there is verified.
+    assert_eq!(flip_all(&disk, &logged(false)).silently_wrong, 0);
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use lastsave_tests::native::{Client, Reply, Server, redis};
 
-use super::{INCR, MANIFEST, disk_with_log, old_file};
+use super::machine::Machine;
+use super::{INCR, MANIFEST, disk_with_log, logged, old_file};
 
 const LOGGED: [&str; 4] = ["--save", "", "--appendonly", "yes"];
 const PLAIN: [&str; 4] = ["--save", "", "--appendonly", "no"];
@@ -157,4 +158,61 @@ fn defect_11_orphans() {
     for orphan in ["temp-1.rdb", "temp-rewriteaof-bg-1.aof"] {
         assert!(dir.path().join(orphan).is_file(), "{orphan}");
     }
+}
+
+/// `aof-checksums yes`: Redis and its tool take the files, in which every byte is covered.
+#[test]
+fn redis_takes_a_log_with_checksums() {
+    let config = format!(
+        "{}aof-checksums yes\naof-use-rdb-preamble no\naof-timestamp-enabled yes\n",
+        logged(false)
+    );
+    let mut machine = Machine::start(lastsave_vfs::SimDisk::new(None), &config);
+    for number in 0..1000 {
+        machine.run(&format!("SET key:{number} value"));
+        machine.run("MULTI");
+        machine.run("INCR counter");
+        machine.run("RPUSH list x");
+        machine.run("EXEC");
+    }
+    machine.run("BGREWRITEAOF");
+    machine.run("SET behind 1");
+    let disk = machine.kill();
+    let dir = folder();
+    put_all(dir.path(), &disk);
+    let mut sums = 0;
+    for file in disk.files() {
+        let text = String::from_utf8(disk.read(&file.path).expect("it is there"));
+        sums += text.expect("no RDB file is here").matches("\n#LS:").count();
+    }
+    assert!(sums >= 2, "one in the base and one in the incr file");
+    let check = std::process::Command::new(redis("redis-check-aof"))
+        .arg(dir.path().join(MANIFEST))
+        .output()
+        .expect("it can be started");
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(
+        said.contains("All AOF files and manifest are valid"),
+        "{said}"
+    );
+    let (mut server, mut client) = start(dir.path(), &LOGGED);
+    assert_eq!(get(&mut client, "key:999"), Some("value".into()));
+    assert_eq!(get(&mut client, "counter"), Some("1000".into()));
+    assert_eq!(get(&mut client, "behind"), Some("1".into()));
+    // It appends behind our lines, and we behind its.
+    client.call(&["SET", "theirs", "1"]);
+    server.kill();
+    let mut disk = lastsave_vfs::SimDisk::new(None);
+    for file in std::fs::read_dir(dir.path().join("appendonlydir")).expect("it is there") {
+        let file = file.expect("it is there").path();
+        let name = file.file_name().expect("it has one").to_string_lossy();
+        let bytes = std::fs::read(&file).expect("it is there");
+        disk.write_file(&format!("appendonlydir/{name}"), &bytes)
+            .expect("there is room");
+    }
+    let mut machine = Machine::start(disk, &config);
+    assert_eq!(machine.run("GET theirs"), "$1 1", "{:#?}", machine.log);
+    machine.run("SET ours 1");
+    let mut machine = Machine::start(machine.kill(), &config);
+    assert_eq!(machine.run("GET ours"), "$1 1", "{:#?}", machine.log);
 }

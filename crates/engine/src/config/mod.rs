@@ -122,6 +122,8 @@ pub struct Config {
     pub aof_load_truncated: bool,
     pub aof_use_rdb_preamble: bool,
     pub aof_timestamp_enabled: bool,
+    /// `aof-checksums`.
+    pub aof_checksums: bool,
     pub aof_rewrite_incremental_fsync: bool,
     pub aof_disable_auto_gc: bool,
     /// Lastsave's own: brings Redis's original behaviour back where we differ on purpose.
@@ -229,6 +231,7 @@ impl Default for Config {
             aof_load_truncated: true,
             aof_use_rdb_preamble: true,
             aof_timestamp_enabled: false,
+            aof_checksums: false,
             aof_rewrite_incremental_fsync: true,
             aof_disable_auto_gc: false,
             redis_faithful: false,

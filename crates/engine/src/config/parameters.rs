@@ -504,6 +504,8 @@ parameters! {
         "Bytes that may wait for a node; 0 means no limit.";
 }
 "lastsave" {
+    "aof-checksums" => BOOL, switch!(aof_checksums), NONE,
+        "Lastsave's own: whether append-only files carry checksum lines, from the next file on. Redis 7 passes over them.";
     "redis-faithful" => BOOL, switch!(redis_faithful), NONE,
         "Lastsave's own: brings Redis's original behaviour back where Lastsave differs on purpose.";
 }

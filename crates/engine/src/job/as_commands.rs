@@ -1,5 +1,6 @@
 //! A snapshot as commands: a base without RDB (`aof-use-rdb-preamble no`).
 
+use lastsave_aof::Checksum;
 use lastsave_dict::{Record, ValueRef};
 use lastsave_keyspace::values::listpack::Item;
 use lastsave_keyspace::values::stream::{Group, StreamId};
@@ -13,15 +14,17 @@ const ELEMENTS_PER_COMMAND: usize = 64;
 pub(super) struct CommandEncoder {
     out: Vec<u8>,
     selected_db: Option<usize>,
+    checksum: Option<Checksum>,
 }
 
 impl CommandEncoder {
     /// An encoder that has written at most a note of this time, in seconds since the epoch.
-    pub(super) fn new(timestamp_s: Option<u64>) -> Self {
+    pub(super) fn new(timestamp_s: Option<u64>, checksums: bool) -> Self {
         let note = timestamp_s.map(|timestamp_s| format!("#TS:{timestamp_s}\r\n"));
         Self {
             out: note.unwrap_or_default().into_bytes(),
             selected_db: None,
+            checksum: checksums.then(Checksum::new),
         }
     }
 
@@ -32,6 +35,10 @@ impl CommandEncoder {
 
     /// Takes the pending bytes out, leaving an empty buffer of `replacement`'s memory.
     pub(super) fn take(&mut self, replacement: Vec<u8>) -> Vec<u8> {
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(&self.out);
+            checksum.close(&mut self.out);
+        }
         std::mem::replace(&mut self.out, replacement)
     }
 

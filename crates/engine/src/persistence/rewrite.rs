@@ -9,7 +9,7 @@
 //! 5. the manifest names the new base and the new incr file, and the old files as history;
 //! 6. the history is gone, from the disk and then from the manifest.
 
-use lastsave_aof::{Manifest, Names, Writer, persist};
+use lastsave_aof::{Checksum, Manifest, Names, Writer, persist};
 use lastsave_vfs::{Error, OpenMode, Vfs};
 
 use super::aof::Aof;
@@ -114,7 +114,11 @@ impl Engine {
             vfs.close(file);
             let file = vfs.open(&path, mode)?;
             aof.close_writer(vfs);
-            aof.writer = Some(Writer::new(file, 0));
+            let mut writer = Writer::new(file, 0);
+            if self.config.aof_checksums {
+                writer = writer.with_checksum(Checksum::new());
+            }
+            aof.writer = Some(writer);
             aof.incr_path = path.clone();
             aof.older_len = 0;
             aof.forget_selected_db();
@@ -144,6 +148,7 @@ impl Engine {
             return Err(error.error);
         }
         let writer = aof.writer.as_mut().expect("a log that is on has a file");
+        writer.set_checksums(self.config.aof_checksums);
         aof.older_len += writer.file_len();
         let offset = writer.offsets().appended;
         let ticket = writer.rotate(file, vfs);

@@ -73,6 +73,7 @@ impl Engine {
             final_path,
             key_delay_us: self.config.rdb_key_save_delay_us.max(0) as u64,
             timestamp_s: self.config.aof_timestamp_enabled.then(|| self.now_s()),
+            checksums: self.config.aof_checksums,
             rdb: as_rdb.then(|| {
                 let options = EncoderOptions {
                     compression: self.config.rdbcompression,

@@ -174,6 +174,7 @@ fn log(rows: &mut Rows, bytes: &[u8], offset: u64) {
                         (offset, "nothing but zeros from here on".into())
                     }
                     ReadError::BadFormat { offset } => (offset, "not a command".into()),
+                    error @ ReadError::WrongChecksum { .. } => (start, error.to_string()),
                     ReadError::Io(error) => (start, error.to_string()),
                 };
                 return rows.error(at, len, text);

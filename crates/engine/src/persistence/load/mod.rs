@@ -16,7 +16,7 @@ use lastsave_vfs::{Errno, FileId, OpenMode, SyncKind, Vfs};
 
 pub(crate) use self::clock::Loading;
 use self::clock::{Clock, Ended};
-use self::replay::{Ending, Replayer};
+use self::replay::{Replayed, Replayer};
 use self::snapshot::{Rest, SnapshotError};
 use crate::engine::Engine;
 use crate::faithful::Defect;
@@ -228,18 +228,17 @@ impl Engine {
         *replayer = Replayer::default();
         let loaded = self.load_open_file(info, names, file, replayer, vfs, clock);
         vfs.close(file);
-        let (items, ending) = loaded?;
+        let replayed = loaded?;
         clock.end_file(file_len);
-        let mut used_len = file_len;
-        if let Ending::CutTo(len) = ending {
-            used_len = len;
+        if let Some(len) = replayed.cut_to {
             self.cut_torn_tail(name, &path, len, is_last, vfs)?;
         }
         self.load_report.files.push(LoadedFile {
             path,
-            used_len,
+            used_len: replayed.cut_to.unwrap_or(file_len),
             file_len,
-            items,
+            items: replayed.items,
+            unchecked_from: replayed.unchecked_from,
         });
         Ok(())
     }
@@ -252,7 +251,7 @@ impl Engine {
         replayer: &mut Replayer,
         vfs: &mut dyn Vfs,
         clock: &mut Clock<'_>,
-    ) -> Result<(u64, Ending), String> {
+    ) -> Result<Replayed, String> {
         let name = &info.name;
         let is_old_style = *name == names.file;
         let mut signature = [0; 5];
@@ -297,8 +296,9 @@ impl Engine {
         if is_old_style {
             self.log(Level::Notice, "Reading the remaining AOF tail...");
         }
-        let (commands, ending) = self.replay(name, rest, replayer, clock)?;
-        Ok((keys + commands, ending))
+        let mut replayed = self.replay(name, rest, replayer, clock)?;
+        replayed.items += keys;
+        Ok(replayed)
     }
 
     /// DEBUG RELOAD: loads the RDB file in place of the data, or on top of them.

@@ -1,6 +1,6 @@
 //! Opening the log behind what was loaded, and clearing away what dead runs have left.
 
-use lastsave_aof::{Manifest, Names, Writer, persist};
+use lastsave_aof::{Checksum, Manifest, Names, Writer, persist};
 use lastsave_vfs::{OpenMode, SyncKind, Vfs};
 
 use crate::engine::Engine;
@@ -102,6 +102,11 @@ impl Engine {
         }
         let file = vfs.open(&path, OpenMode::Append).map_err(cannot_open)?;
         let file_len = vfs.len(file).map_err(cannot_open)?;
+        let mut writer = Writer::new(file, file_len);
+        if self.config.aof_checksums {
+            let checksum = self.unchecked_tail(&path, vfs).map_err(cannot_open)?;
+            writer = writer.with_checksum(checksum);
+        }
         vfs.sync(file, SyncKind::Data).map_err(cannot_open)?;
         let history = manifest.history_names();
         persist(vfs, names, &manifest).map_err(|error| error.to_string())?;
@@ -117,7 +122,7 @@ impl Engine {
             .map(|info| self.loaded_len(&names.path(&info.name)))
             .sum();
         let mut aof = Aof::new(names.clone(), manifest, self.now_s());
-        aof.writer = Some(Writer::new(file, file_len));
+        aof.writer = Some(writer);
         aof.incr_path = path.clone();
         aof.older_len = base_len + older_incrs;
         aof.base_size = base_len;
@@ -132,6 +137,22 @@ impl Engine {
             self.remove_history(names, history);
         }
         Ok(())
+    }
+
+    /// The checksum of what is in a file behind its last checksum line.
+    fn unchecked_tail(
+        &self,
+        path: &str,
+        vfs: &mut dyn Vfs,
+    ) -> Result<Checksum, lastsave_vfs::Error> {
+        let loaded = self.load_report.files.iter().find(|file| file.path == path);
+        let Some(loaded) = loaded else {
+            return Ok(Checksum::new());
+        };
+        let file = vfs.open(path, OpenMode::Read)?;
+        let tail = Checksum::of_range(vfs, file, loaded.unchecked_from, loaded.used_len);
+        vfs.close(file);
+        tail
     }
 
     fn loaded_len(&self, path: &str) -> u64 {

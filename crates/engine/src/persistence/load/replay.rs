@@ -16,12 +16,14 @@ use crate::engine::Engine;
 use crate::faithful::Defect;
 use crate::server::data_handler;
 
-/// How a file of commands ended.
-pub(super) enum Ending {
-    /// With a whole entry.
-    Whole,
-    /// It is to be cut to this length before anything is appended to it.
-    CutTo(u64),
+/// What came of a file of commands.
+pub(super) struct Replayed {
+    /// How many commands, and keys of a snapshot before them, it has.
+    pub(super) items: u64,
+    /// What length it is to be cut to before anything is appended to it, if it is torn.
+    pub(super) cut_to: Option<u64>,
+    /// The offset behind its last checksum line, or of its first command.
+    pub(super) unchecked_from: u64,
 }
 
 /// The loader's stand-in for a client: its database and its open transaction.
@@ -41,7 +43,7 @@ impl Engine {
         rest: Rest<R>,
         replayer: &mut Replayer,
         clock: &mut Clock<'_>,
-    ) -> Result<(u64, Ending), String> {
+    ) -> Result<Replayed, String> {
         let preamble_len = rest.offset;
         let mut reader = lastsave_aof::Reader::new(rest.ahead, rest.reader, preamble_len)
             .strict(!self.repeats(Defect::LaxFraming));
@@ -65,6 +67,12 @@ impl Engine {
                         "Bad file format reading the append only file {name}: make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>"
                     ));
                 }
+                Err(ReadError::WrongChecksum { range }) => {
+                    let (from, to) = (range.start, range.end);
+                    return Err(format!(
+                        "Fatal error: the append only file {name} is damaged: its bytes {from} to {to} do not have the checksum that follows them. Nothing was changed. 'lastsave repair' shows what can be saved."
+                    ));
+                }
                 Err(ReadError::Io(error)) => {
                     return Err(format!(
                         "Unrecoverable error reading the append only file {name}: {error}"
@@ -72,25 +80,24 @@ impl Engine {
                 }
             }
         };
-        let ending = match (replayer.transaction.take(), torn_at) {
-            (None, None) => Ending::Whole,
-            (None, Some(offset)) => Ending::CutTo(offset),
-            (Some((before_multi, _)), torn_at) => {
-                self.log(
-                    Level::Warning,
-                    format!("Revert incomplete MULTI/EXEC transaction in AOF file {name}"),
-                );
-                let repeats = self.repeats(Defect::OpenMulti);
-                Ending::CutTo(torn_at.filter(|_| repeats).unwrap_or(before_multi))
+        let mut cut_to = torn_at;
+        if let Some((before_multi, _)) = replayer.transaction.take() {
+            self.log(
+                Level::Warning,
+                format!("Revert incomplete MULTI/EXEC transaction in AOF file {name}"),
+            );
+            if torn_at.is_none() || !self.repeats(Defect::OpenMulti) {
+                cut_to = Some(before_multi);
             }
-        };
-        let ending = match ending {
-            Ending::CutTo(len) if len == preamble_len && self.repeats(Defect::PreambleCut) => {
-                Ending::CutTo(0)
-            }
-            ending => ending,
-        };
-        Ok((commands, ending))
+        }
+        if cut_to == Some(preamble_len) && self.repeats(Defect::PreambleCut) {
+            cut_to = Some(0);
+        }
+        Ok(Replayed {
+            items: commands,
+            cut_to,
+            unchecked_from: reader.unchecked_from(),
+        })
     }
 
     fn replay_command(

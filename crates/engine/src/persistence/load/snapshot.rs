@@ -68,6 +68,7 @@ impl Engine {
                     used_len: file_len,
                     file_len,
                     items,
+                    unchecked_from: file_len,
                 });
                 Ok(true)
             }
