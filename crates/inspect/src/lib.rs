@@ -30,6 +30,8 @@
 //! Where a file cannot be read any further there is a node of kind [`NodeKind::Error`] that says why, and the rest is one of
 //! kind [`NodeKind::Unread`]. A value that does not hold what it promises is read past: the error is among its parts.
 //! [`Inspector::finish`] sums it all up in a [`Verdict`].
+//!
+//! [`load`] and [`diff`] load data sets as the server does, and compare two.
 
 mod aof;
 mod build;
@@ -38,6 +40,8 @@ mod manifest;
 mod rdb;
 mod words;
 
+pub mod diff;
+pub mod load;
 pub mod print;
 
 use std::borrow::Cow;

@@ -1,6 +1,7 @@
 //! The command-line tools: Redis's two file checkers, and `lastsave`, which has them too, shows what files are made of, and runs
 //! scenarios.
 
+mod diff;
 mod inspect;
 
 use std::fs::File;
@@ -19,6 +20,7 @@ use crate::process::now_us;
 use crate::settings::strerror;
 use crate::zone::Zone;
 
+pub use diff::{DiffArguments, diff};
 pub use inspect::{InspectOptions, inspect};
 
 /// `redis-check-rdb` with the words behind its name: prints what Redis's tool prints, and returns its status.
@@ -195,6 +197,11 @@ fn print_bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     // A reader that has seen enough is no error.
     let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// The time, in milliseconds since the epoch.
+pub fn now_ms() -> u64 {
+    now_us() / 1000
 }
 
 /// The words behind a program's name.

@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use lastsave_inspect::Limits;
-use lastsave_server::tools::{self, InspectOptions};
+use lastsave_inspect::diff::DiffOptions;
+use lastsave_server::tools::{self, DiffArguments, InspectOptions};
 
 #[derive(Parser)]
 #[command(
@@ -64,6 +65,34 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Say what two data sets differ in
+    #[command(
+        after_help = "A and B are snapshots, logs (with or without a snapshot before the commands), directories of logs, or data\n\
+            directories, whose log counts if they have one. Each is loaded as the server loads it.\n\n\
+            The status is 0 if they are the same, 1 if not, 2 if one cannot be loaded.\n\n\
+            Examples:\n  \
+            lastsave diff yesterday.rdb dump.rdb\n  \
+            lastsave diff dump.rdb appendonlydir --ignore-ttl\n  \
+            lastsave diff a b --json | jq .counts"
+    )]
+    Diff {
+        /// The first
+        a: String,
+        /// The second
+        b: String,
+        /// Take keys for the same that differ in nothing but their expiry
+        #[arg(long)]
+        ignore_ttl: bool,
+        /// Leave out keys that have expired by now
+        #[arg(long)]
+        now: bool,
+        /// List so many parts of one value, and count the rest
+        #[arg(long, value_name = "N", default_value_t = 16)]
+        parts: usize,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say whether an RDB file is sound, as redis-check-rdb does
     #[command(disable_help_flag = true)]
     CheckRdb {
@@ -109,6 +138,21 @@ fn main() {
             };
             limits.window = offset..limit.map_or(u64::MAX, |limit| offset.saturating_add(limit));
             tools::inspect(&path, &InspectOptions { limits, json, hex })
+        }
+        Task::Diff {
+            a,
+            b,
+            ignore_ttl,
+            now,
+            parts,
+            json,
+        } => {
+            let arguments = DiffArguments {
+                options: DiffOptions { ignore_ttl, parts },
+                now_ms: if now { tools::now_ms() } else { 0 },
+                json,
+            };
+            tools::diff(&a, &b, &arguments)
         }
         Task::CheckRdb { args } => tools::check_rdb(&args),
         Task::CheckAof { args } => tools::check_aof(&args),
