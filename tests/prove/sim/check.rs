@@ -64,6 +64,8 @@ pub(crate) struct Findings {
 /// A run's name, how it is to be restarted, and what was found.
 pub(crate) struct Checker<'a> {
     pub(crate) name: &'a str,
+    /// What else is to be said of the run.
+    pub(crate) context: String,
     pub(crate) restarts: &'a [Restart],
     pub(crate) findings: Findings,
 }
@@ -80,6 +82,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn new(name: &'a str, restarts: &'a [Restart]) -> Self {
         Self {
             name,
+            context: String::new(),
             restarts,
             findings: Findings::default(),
         }
@@ -92,7 +95,7 @@ impl<'a> Checker<'a> {
     /// Takes over what the driver itself has found wrong.
     pub(crate) fn hear(&mut self, driver: &mut Driver) {
         for complaint in std::mem::take(&mut driver.complaints) {
-            let text = format!("{}: {complaint}", self.name);
+            let text = format!("{} {}: {complaint}", self.name, self.context);
             self.violation(text);
         }
     }
@@ -152,8 +155,9 @@ impl<'a> Checker<'a> {
         };
         for &(config, promise) in self.restarts {
             let what = format!(
-                "{}: {crash} {:?}, restart {:?}",
+                "{} {}: {crash} {:?}, restart {:?}",
                 self.name,
+                self.context,
                 point.moment,
                 config.replace('\n', " ")
             );
@@ -173,11 +177,11 @@ impl<'a> Checker<'a> {
     }
 
     /// Ends a run as it stands, by every restart. With `all`, what it has executed must all be there, answered or not.
-    pub(crate) fn check_now(&mut self, driver: &Driver, crash: Crash, all: bool, what: &str) {
+    pub(crate) fn check_now(&mut self, driver: &Driver, crash: Crash, all: bool) {
         let mut disk = driver.machine.tape.disk.clone();
         crash.apply(&mut disk);
         disk.clear_faults();
-        let mut marks = driver.marks();
+        let mut marks = driver.marks().clone();
         if all {
             marks.acked = marks.executed;
         }
@@ -188,8 +192,9 @@ impl<'a> Checker<'a> {
         };
         for &(config, promise) in self.restarts {
             let what = format!(
-                "{}: {what}, {crash:?}, restart {:?}",
+                "{} {}: {crash:?}, restart {:?}",
                 self.name,
+                self.context,
                 config.replace('\n', " ")
             );
             let circumstances = Circumstances {
@@ -251,7 +256,10 @@ impl<'a> Checker<'a> {
             false => 0..0,
         };
         history[marks.saved] == digest
-            || history[marks.saving] == digest
+            || marks
+                .attempts
+                .iter()
+                .any(|cut| history[*cut] == digest)
             || history[by_request].contains(&digest)
     }
 
@@ -358,7 +366,10 @@ impl<'a> Checker<'a> {
             Crash::Power(_) => damage(&point.disk, &disk),
         };
         for &restart in self.restarts {
-            let what = format!("{}: {first:?} {:?}", self.name, point.moment);
+            let what = format!(
+                "{} {}: {first:?} {:?}",
+                self.name, self.context, point.moment
+            );
             let circumstances = Circumstances {
                 what: &what,
                 marks: &point.marks,

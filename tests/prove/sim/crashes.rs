@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) again_every: u64,
     /// How long syncs of the log take, in microseconds.
     pub(crate) sync_times_us: &'static [u64],
+    /// A power loss may tear pages, and carry out names' operations in another order.
+    pub(crate) wild: bool,
 }
 
 /// Nothing at all, to be filled in.
@@ -32,6 +34,7 @@ pub(crate) const PLAN: Plan = Plan {
     thorough_every: 0,
     again_every: 0,
     sync_times_us: &[],
+    wild: false,
 };
 
 fn power() -> Plan {
@@ -54,7 +57,10 @@ pub(crate) fn crash_everywhere(run: &Run, plan: Plan) -> Findings {
 }
 
 fn crash_one_schedule(run: &Run, plan: Plan, schedule: u64, checker: &mut Checker<'_>) {
-    let mut machine = Machine::new(SimDisk::new(None), schedule);
+    let mut disk = SimDisk::new(None);
+    disk.set_tearing(plan.wild);
+    disk.set_reordering(plan.wild);
+    let mut machine = Machine::new(disk, schedule);
     machine.sync_times_us = plan.sync_times_us.to_vec();
     let mut driver = Driver::start_on(run.config, machine, 1, crate::driver::START_US, true);
     let mut number = 0;
@@ -116,6 +122,25 @@ fn case_01_other_forms_of_files() {
         "P, A, F, O, I",
         &runs::other_forms(11),
         |run| crash_everywhere(run, power()),
+    );
+}
+
+#[test]
+fn case_01_torn_pages_and_names_in_any_order() {
+    let mut runs = vec![runs::always(21), runs::everysec(22), runs::no(23)];
+    runs.extend(runs::saves(24, &[(runs::RDB, crate::check::Promise::Save)]));
+    let plan = Plan {
+        power: false,
+        seeds: if long() { 12 } else { 2 },
+        wild: true,
+        ..power()
+    };
+    prove(
+        1,
+        "the same on a disk that tears pages into sectors and orders names as it likes",
+        "P, A, F, O, I",
+        &runs,
+        |run| crash_everywhere(run, plan),
     );
 }
 

@@ -147,8 +147,8 @@ impl Driver {
         self.note_expiries(keys);
     }
 
-    pub(crate) fn marks(&self) -> Marks {
-        self.machine.tape.marks
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.machine.tape.marks
     }
 
     pub(crate) fn take_points(&mut self) -> Vec<Point> {
@@ -215,6 +215,7 @@ impl Driver {
             return;
         }
         self.pass(1_000);
+        let failures = self.machine.tape.failures;
         let saving = self.engine.status().snapshot_running == Some(JobKind::Save);
         let may_save = [&b"SAVE"[..], b"FLUSHALL", b"EXEC", b"SHUTDOWN"];
         self.machine.tape.marks.saves_inline = may_save.contains(&&words[0][..]);
@@ -227,9 +228,12 @@ impl Driver {
         marks.saves_inline = false;
         // These save before they are answered.
         if self.saves_at_once(words, saving) {
-            let marks = &mut self.machine.tape.marks;
-            marks.saved = position;
-            marks.saving = position;
+            let tape = &mut self.machine.tape;
+            if tape.failures == failures {
+                tape.marks.save_succeeded(position);
+            } else {
+                tape.marks.attempts.push(position);
+            }
         }
         self.unanswered.push_back(position);
         if words[0] == b"CONFIG" && words.get(2).is_some_and(|word| word == b"appendfsync") {
@@ -490,7 +494,8 @@ impl Driver {
             Job::Free(_) => Work::Unlink(VecDeque::new()),
             Job::Snapshot(writer) => {
                 if writer.spec().kind == JobKind::Save {
-                    self.machine.tape.marks.saving = self.marks().executed;
+                    let cut = self.marks().executed;
+                    self.machine.tape.marks.attempts.push(cut);
                 }
                 Work::Snapshot(Writing {
                     writer,
@@ -531,7 +536,7 @@ impl Driver {
     /// The log must not fall behind by more than everysec promises. Without this a floor computed from completed syncs
     /// would be met by an engine that never syncs.
     fn check_lag(&mut self) {
-        let marks = self.marks();
+        let marks = &self.machine.tape.marks;
         let floor = marks.synced.max(marks.rewritten);
         let suspended = self.lax_on_rewrite && self.engine.status().snapshot_running.is_some();
         if !marks.log_on || !self.everysec || self.machine.tape.failed {

@@ -32,7 +32,7 @@ impl Random {
 }
 
 /// What is promised at a moment, as positions in the history of requests: by the driver's own record.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
     /// Requests executed.
     pub(crate) executed: usize,
@@ -44,14 +44,24 @@ pub(crate) struct Marks {
     pub(crate) synced: usize,
     /// What the last completed save holds.
     pub(crate) saved: usize,
-    /// What the last save that was begun holds.
-    pub(crate) saving: usize,
+    /// What saves hold that were begun since and have not succeeded: one under way, or one whose file may stand though it
+    /// failed.
+    pub(crate) attempts: Vec<usize>,
     /// Whether the request being executed may save before it is answered.
     pub(crate) saves_inline: bool,
     /// What the last installed base holds.
     pub(crate) rewritten: usize,
     /// Whether the log is complete: on from the start, or its first rewrite has ended.
     pub(crate) log_on: bool,
+}
+
+impl Marks {
+    /// A save has succeeded that holds this.
+    pub(crate) fn save_succeeded(&mut self, cut: usize) {
+        self.saved = self.saved.max(cut);
+        let saved = self.saved;
+        self.attempts.retain(|attempt| *attempt > saved);
+    }
 }
 
 /// Where a crash lands.
@@ -76,8 +86,9 @@ pub(crate) struct Tape {
     pub(crate) marks: Marks,
     pub(crate) points: Vec<Point>,
     pub(crate) recording: bool,
-    /// Whether an operation has failed with an error that was ordered.
+    /// Whether an operation has failed with an error that was ordered, and how many have.
     pub(crate) failed: bool,
+    pub(crate) failures: u64,
     /// How many points are kept yet from the first ordered error on.
     pub(crate) points_after_failure: usize,
     /// The sizes of all writes so far, while recording.
@@ -86,7 +97,7 @@ pub(crate) struct Tape {
 
 impl Tape {
     fn point(&mut self, disk: SimDisk, moment: Moment) {
-        let marks = self.marks;
+        let marks = self.marks.clone();
         self.points.push(Point {
             disk,
             moment,
@@ -114,7 +125,10 @@ impl Tape {
     /// Notices an error that was ordered: nothing else makes the disk fail in one of these two ways.
     fn note_failure<T>(&mut self, result: Result<T>) -> Result<T> {
         let ordered = |error: &Error| matches!(error.errno, Errno::NoSpace | Errno::Io);
-        self.failed |= result.as_ref().is_err_and(ordered);
+        if result.as_ref().is_err_and(ordered) {
+            self.failed = true;
+            self.failures += 1;
+        }
         result
     }
 
@@ -253,6 +267,7 @@ impl Machine {
                 points: Vec::new(),
                 recording: false,
                 failed: false,
+                failures: 0,
                 points_after_failure: 0,
                 write_lens: Vec::new(),
             },
@@ -357,7 +372,7 @@ impl Machine {
                 Ok(Step::Done(len)) => {
                     let kind = writer.spec().kind;
                     if kind == JobKind::Save && writer.spec().final_path.is_some() {
-                        self.tape.marks.saved = self.tape.marks.saved.max(*cut);
+                        self.tape.marks.save_succeeded(*cut);
                     }
                     (JobOutcome::Done { len }, Some((kind, *cut)))
                 }

@@ -20,6 +20,7 @@ mod check;
 mod crashes;
 mod damage;
 mod driver;
+mod faults;
 mod machine;
 mod runs;
 mod script;
