@@ -18,6 +18,7 @@ impl Engine {
         self.close_idle_clients();
         self.enforce_soft_limits();
         self.repair_log(vfs);
+        self.settle_manifest(vfs);
         let (now_us, used_memory) = (self.now_us, self.used_memory());
         self.stats.sample(now_us, used_memory);
         if self.snapshot.is_none() {

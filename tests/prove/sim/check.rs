@@ -256,10 +256,7 @@ impl<'a> Checker<'a> {
             false => 0..0,
         };
         history[marks.saved] == digest
-            || marks
-                .attempts
-                .iter()
-                .any(|cut| history[*cut] == digest)
+            || marks.attempts.iter().any(|cut| history[*cut] == digest)
             || history[by_request].contains(&digest)
     }
 

@@ -53,6 +53,8 @@ pub(crate) struct Driver {
     has_save_points: bool,
     /// In a transaction, whether FLUSHALL was queued.
     flushes: Option<bool>,
+    /// What the snapshot of the last rewrite holds.
+    cut: usize,
     client: ClientId,
     /// The database that the client has selected.
     db: Vec<u8>,
@@ -101,6 +103,7 @@ impl Driver {
             everysec: config.contains("appendfsync everysec"),
             has_save_points: parsed_saves,
             flushes: None,
+            cut: 0,
             client: ClientId(0),
             db: b"0".to_vec(),
             last_reply: Vec::new(),
@@ -145,6 +148,7 @@ impl Driver {
         let keys = self.engine.keyspace().len();
         self.engine.handle_timeout(self.now_us, &mut self.machine);
         self.note_expiries(keys);
+        self.note_log();
     }
 
     pub(crate) fn marks(&self) -> &Marks {
@@ -409,21 +413,28 @@ impl Driver {
         self.settle();
         self.engine
             .handle_job_done(self.now_us, id, outcome, &mut self.machine);
-        let ok = self
-            .engine
-            .status()
-            .aof
-            .is_some_and(|aof| aof.on && aof.last_write_ok);
+        let status = self.engine.status().aof;
+        let ok = status.as_ref().is_some_and(|aof| aof.last_write_ok);
         if let Some((JobKind::Rewrite, cut)) = cut
             && ok
         {
-            let marks = &mut self.machine.tape.marks;
-            marks.rewritten = marks.rewritten.max(cut);
-            if !marks.log_on {
-                marks.log_on = true;
-                if self.always {
-                    marks.acked_always = marks.acked;
-                }
+            self.cut = cut;
+            if status.is_some_and(|aof| aof.on) {
+                let marks = &mut self.machine.tape.marks;
+                marks.rewritten = marks.rewritten.max(cut);
+            }
+        }
+        self.note_log();
+    }
+
+    /// Notices that the log, being switched on, now counts.
+    fn note_log(&mut self) {
+        let marks = &mut self.machine.tape.marks;
+        if !marks.log_on && self.engine.status().aof.is_some_and(|aof| aof.on) {
+            marks.log_on = true;
+            marks.rewritten = marks.rewritten.max(self.cut);
+            if self.always {
+                marks.acked_always = marks.acked;
             }
         }
     }

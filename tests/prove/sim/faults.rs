@@ -109,7 +109,13 @@ impl<'a> Sweep<'a> {
         for after in (0..).step_by(step as usize) {
             let once = Fault::once(op, errno).after(after);
             let struck = self.fail(&[once.clone()], after);
-            self.fail(&[Fault { times: None, ..once }], after);
+            self.fail(
+                &[Fault {
+                    times: None,
+                    ..once
+                }],
+                after,
+            );
             if !struck {
                 return;
             }
@@ -165,8 +171,7 @@ impl<'a> Sweep<'a> {
             self.complain(&text);
         }
         let with_log = self.run.restarts[0].1 == Promise::Log;
-        self.checker
-            .check_now(&driver, Crash::Kill, with_log);
+        self.checker.check_now(&driver, Crash::Kill, with_log);
         self.crash(&driver);
         failed
     }
@@ -195,7 +200,11 @@ impl<'a> Sweep<'a> {
         }
         for point in driver.take_points() {
             let seed = Survival::Seeded(point.disk.op_count());
-            for crash in [Crash::Kill, Crash::Power(Survival::None), Crash::Power(seed)] {
+            for crash in [
+                Crash::Kill,
+                Crash::Power(Survival::None),
+                Crash::Power(seed),
+            ] {
                 self.checker.check(&driver.history, &point, crash, false);
             }
         }
@@ -265,7 +274,11 @@ fn shown(faults: &[Fault]) -> String {
         let Fault {
             op, after, accept, ..
         } = fault;
-        let times = if fault.times.is_some() { "once" } else { "ever" };
+        let times = if fault.times.is_some() {
+            "once"
+        } else {
+            "ever"
+        };
         format!("{op:?} {times} after {after} +{accept}")
     };
     format!("{:?}", faults.iter().map(one).collect::<Vec<_>>())
@@ -396,13 +409,7 @@ fn case_17_every_call_about_names_fails() {
         &runs,
         |run| {
             let mut sweep = Sweep::new(run);
-            for op in [
-                Op::Rename,
-                Op::Unlink,
-                Op::CreateDir,
-                Op::SyncDir,
-                Op::Open,
-            ] {
+            for op in [Op::Rename, Op::Unlink, Op::CreateDir, Op::SyncDir, Op::Open] {
                 sweep.every_call(op, Errno::Io, step(1));
             }
             sweep.checker.findings

@@ -25,6 +25,9 @@ pub(crate) struct Aof {
     pub(crate) writer: Option<Writer>,
     /// CONFIG SET appendonly yes: the log holds nothing until the first rewrite has ended.
     pub(crate) waits_for_rewrite: bool,
+    /// The files of the first rewrite stand and take commands, but the manifest that names them may not be durable: the
+    /// log counts from the moment on at which it is.
+    pub(crate) manifest_in_doubt: bool,
     /// The path that the writer appends to.
     pub(crate) incr_path: String,
     /// The sizes of the base and of the incr files before the last.
@@ -69,6 +72,7 @@ impl Aof {
             manifest,
             writer: None,
             waits_for_rewrite: false,
+            manifest_in_doubt: false,
             incr_path: String::new(),
             older_len: 0,
             base_size: 0,
@@ -96,6 +100,11 @@ impl Aof {
     /// Whether the log is complete, so that a recovery would be made from it.
     pub(crate) fn is_on(&self) -> bool {
         !self.waits_for_rewrite
+    }
+
+    /// Whether commands go into a file that no manifest names until its base stands.
+    pub(crate) fn awaits_base(&self) -> bool {
+        self.waits_for_rewrite && !self.manifest_in_doubt
     }
 
     pub(crate) fn offsets(&self) -> Option<Offsets> {
@@ -309,7 +318,7 @@ impl Engine {
         let now_s = self.now_s();
         let always = self.config.appendfsync == FsyncPolicy::Always;
         let aof = self.aof.as_mut().expect("only a log that is on fails");
-        let must_log = always
+        let must_log = (always && aof.is_on())
             || aof
                 .error_logged_s
                 .is_none_or(|logged_s| now_s >= logged_s + ERROR_LOG_INTERVAL_S);

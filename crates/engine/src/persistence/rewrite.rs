@@ -13,7 +13,7 @@ use lastsave_aof::{Checksum, Manifest, Names, Writer, persist};
 use lastsave_vfs::{Error, OpenMode, Vfs};
 
 use super::aof::Aof;
-use super::load::exists;
+use super::load::{exists, find};
 use super::snapshot::Snapshot;
 use crate::engine::Engine;
 use crate::faithful::Defect;
@@ -107,7 +107,7 @@ impl Engine {
             .aof
             .as_mut()
             .expect("only a log that is on is rewritten");
-        if aof.waits_for_rewrite {
+        if aof.awaits_base() {
             // Commands go into a file that no manifest names until its base stands.
             let path = names.path(&names.temp_incr());
             let file = vfs.open(&path, OpenMode::Truncate)?;
@@ -228,7 +228,7 @@ impl Engine {
             aof.failures = 0;
             aof.retry_delay_minutes = 0;
             aof.retry_at_s = 0;
-            aof.waits_for_rewrite = false;
+            aof.waits_for_rewrite = aof.manifest_in_doubt;
             self.log(
                 Level::Notice,
                 "Background AOF rewrite finished successfully",
@@ -237,7 +237,7 @@ impl Engine {
             return;
         }
         aof.failures += u32::from(!stopped);
-        if aof.waits_for_rewrite {
+        if aof.awaits_base() {
             aof.close_writer(vfs);
             let path = std::mem::take(&mut aof.incr_path);
             let name = aof.names.temp_incr();
@@ -253,10 +253,17 @@ impl Engine {
         let names = self.aof_names();
         let rdb = self.config.aof_use_rdb_preamble;
         let (mut manifest, waits) = match &self.aof {
-            Some(aof) => (aof.manifest.clone(), aof.waits_for_rewrite),
-            None => (self.manifest_on_disk(&names, vfs), false),
+            Some(aof) => (aof.manifest.clone(), aof.awaits_base()),
+            None => match self.manifest_on_disk(&names, vfs) {
+                Ok(manifest) => (manifest, false),
+                Err(error) => {
+                    self.log(Level::Warning, error);
+                    let _ = vfs.unlink(&snapshot.temp_path);
+                    return false;
+                }
+            },
         };
-        let keep_incrs = usize::from(self.aof.as_ref().is_some_and(|aof| !aof.waits_for_rewrite));
+        let keep_incrs = usize::from(self.aof.as_ref().is_some_and(|aof| !aof.awaits_base()));
         let base = manifest.replace_base(&names, rdb, keep_incrs);
         let base_path = names.path(&base);
         let began_us = self.begin_event();
@@ -310,7 +317,13 @@ impl Engine {
             // The new manifest may or may not be what a power loss leaves; both sets of files stay until a later
             // rewrite has settled it.
             self.adopt_manifest(manifest, len);
+            if let Some(aof) = &mut self.aof {
+                aof.manifest_in_doubt |= waits;
+            }
             return true;
+        }
+        if let Some(aof) = &mut self.aof {
+            aof.manifest_in_doubt = false;
         }
         let history = manifest.history_names();
         self.adopt_manifest(manifest, len);
@@ -319,6 +332,21 @@ impl Engine {
             self.remove_history(&names, history);
         }
         true
+    }
+
+    /// The first rewrite is done but for the proof that its manifest is durable: tries to get it.
+    pub(crate) fn settle_manifest(&mut self, vfs: &mut dyn Vfs) {
+        let in_doubt = |aof: &Aof| aof.manifest_in_doubt;
+        // From then on the file counts, so what is in it must be durable, too.
+        if !self.aof.as_ref().is_some_and(in_doubt) || !self.sync_aof_now(vfs) {
+            return;
+        }
+        let Some(aof) = &mut self.aof else { return };
+        if persist(vfs, &aof.names, &aof.manifest).is_ok() {
+            aof.manifest_in_doubt = false;
+            aof.waits_for_rewrite = false;
+            self.release_replies();
+        }
     }
 
     /// The new base durably holds everything up to `offset`, whatever became of the syncs of the old files.
@@ -369,9 +397,17 @@ impl Engine {
         let names = self.aof_names();
         // What could not be deleted is tried again at the next start.
         deleted.retain(|name| !exists(vfs, &names.path(name)));
-        let mut manifest = match &self.aof {
-            Some(aof) => aof.manifest.clone(),
+        let known = match &self.aof {
+            Some(aof) => Ok(aof.manifest.clone()),
             None => self.manifest_on_disk(&names, vfs),
+        };
+        let mut manifest = match known {
+            Ok(manifest) => manifest,
+            // It goes on listing files that are gone, which the next start takes off it.
+            Err(error) => {
+                self.log(Level::Warning, error);
+                return true;
+            }
         };
         manifest.forget_history(&deleted);
         match persist(vfs, &names, &manifest) {
@@ -386,20 +422,26 @@ impl Engine {
         true
     }
 
-    pub(super) fn manifest_on_disk(&self, names: &Names, vfs: &mut dyn Vfs) -> Manifest {
+    /// The manifest while the log is off. One that cannot be read is not taken for none: the next one would forget its
+    /// files.
+    pub(super) fn manifest_on_disk(
+        &self,
+        names: &Names,
+        vfs: &mut dyn Vfs,
+    ) -> Result<Manifest, String> {
         lastsave_aof::load(vfs, names)
-            .ok()
-            .flatten()
-            .unwrap_or_default()
+            .map(Option::unwrap_or_default)
+            .map_err(|error| error.to_string())
     }
 
     fn rewrite_without_log(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
         let names = self.aof_names();
-        let manifest = self.manifest_on_disk(&names, vfs);
-        if let Err(error) = self.announce_first_base(&names, &manifest, vfs) {
-            self.log(Level::Warning, error);
-            return Err(());
-        }
+        let found = self.manifest_on_disk(&names, vfs);
+        let announced = found.and_then(|manifest| {
+            self.announce_first_base(&names, &manifest, vfs)?;
+            Ok(manifest)
+        });
+        let manifest = announced.map_err(|error| self.log(Level::Warning, error))?;
         self.start_rewrite_snapshot(&names, &manifest);
         Ok(())
     }
@@ -416,7 +458,8 @@ impl Engine {
             let dir = &names.dir;
             format!("Can't open or create append-only dir {dir}: {error}")
         })?;
-        if exists(vfs, &names.path(&names.manifest())) {
+        let path = names.path(&names.manifest());
+        if find(vfs, &path).map_err(|error| format!("Can't open {path}: {error}"))? {
             return Ok(());
         }
         persist(vfs, names, manifest).map_err(|error| error.to_string())
@@ -426,11 +469,12 @@ impl Engine {
     pub(crate) fn switch_aof_on(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
         assert!(self.aof.is_none(), "the log is off");
         let names = self.aof_names();
-        let manifest = self.manifest_on_disk(&names, vfs);
-        if let Err(error) = self.announce_first_base(&names, &manifest, vfs) {
-            self.log(Level::Warning, error);
-            return Err(());
-        }
+        let found = self.manifest_on_disk(&names, vfs);
+        let announced = found.and_then(|manifest| {
+            self.announce_first_base(&names, &manifest, vfs)?;
+            Ok(manifest)
+        });
+        let manifest = announced.map_err(|error| self.log(Level::Warning, error))?;
         let mut aof = Aof::new(names, manifest, self.now_s());
         aof.waits_for_rewrite = true;
         self.aof = Some(aof);
@@ -475,7 +519,7 @@ impl Engine {
         self.unit.clear();
         if let Some(mut aof) = self.aof.take() {
             aof.close_writer(vfs);
-            if aof.waits_for_rewrite {
+            if aof.awaits_base() {
                 let _ = vfs.unlink(&aof.incr_path);
             }
             self.event(Event::AofClosed);

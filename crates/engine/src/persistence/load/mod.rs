@@ -92,12 +92,16 @@ impl Engine {
         vfs: &mut dyn Vfs,
     ) -> Result<(), String> {
         let old = names.file.clone();
-        if !exists(vfs, &old) {
+        // Where the disk does not tell, to guess would list a file that is not there.
+        let unreadable = |error: lastsave_vfs::Error| {
+            format!("Fatal error: can't open the append log file {old} for reading: {error}")
+        };
+        if !find(vfs, &old).map_err(unreadable)? {
             return Ok(());
         }
         let listed_alone = manifest.incrs.is_empty()
             && manifest.base.as_ref().is_some_and(|base| base.name == old)
-            && !exists(vfs, &names.path(&old));
+            && !find(vfs, &names.path(&old)).map_err(unreadable)?;
         let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
         if !is_new && !listed_alone {
             return Ok(());
@@ -336,7 +340,7 @@ impl Engine {
             Some(aof) => (aof.manifest.clone(), aof.names.clone()),
             None => {
                 let names = self.aof_names();
-                (self.manifest_on_disk(&names, vfs), names)
+                (self.manifest_on_disk(&names, vfs)?, names)
             }
         };
         self.keyspace.clear();
@@ -415,14 +419,20 @@ fn len_of(vfs: &mut dyn Vfs, path: &str) -> Option<u64> {
     }
 }
 
-/// Whether there is such a file.
+/// Whether there is such a file. A file that cannot be looked at exists all the same: what follows will say why it
+/// cannot be used.
 pub(crate) fn exists(vfs: &mut dyn Vfs, path: &str) -> bool {
+    find(vfs, path).unwrap_or(true)
+}
+
+/// Whether there is such a file, or why nobody can say.
+pub(crate) fn find(vfs: &mut dyn Vfs, path: &str) -> Result<bool, lastsave_vfs::Error> {
     match vfs.open(path, OpenMode::Read) {
         Ok(file) => {
             vfs.close(file);
-            true
+            Ok(true)
         }
-        // A file that cannot be read exists all the same: what follows will say why it cannot be used.
-        Err(error) => error.errno != Errno::NotFound,
+        Err(error) if error.errno == Errno::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
