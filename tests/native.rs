@@ -153,7 +153,8 @@ impl Server {
         self.try_connect().expect("the server takes connections")
     }
 
-    fn try_connect(&self) -> Option<Client> {
+    /// A new connection; `None` if nobody listens yet.
+    pub fn try_connect(&self) -> Option<Client> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         Some(Client::new(stream))
     }

@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use lastsave_engine::{ClientId, Engine, Job, JobId, JobOutcome, Level, Output};
+use lastsave_engine::{
+    ClientId, Config, Engine, Host, Job, JobId, JobOutcome, Level, LoadProgress, Output,
+};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
@@ -40,6 +42,11 @@ const EVENTS: usize = 1024;
 
 /// Connections accepted at once, so that a flood of them does not starve those that are there.
 const ACCEPTS: usize = 1000;
+
+/// While a data set is loaded, clients have to wait so long at most, in microseconds, and are then served in so many rounds
+/// as long as there is something to do: accepting, reading and answering take one each.
+const LOADING_INTERVAL_US: u64 = 1000;
+const LOADING_ROUNDS: u32 = 4;
 
 /// How often the engine is told what the process uses, in microseconds.
 const FACTS_INTERVAL_US: u64 = 1_000_000;
@@ -88,6 +95,15 @@ struct Connection {
     waits_to_send: bool,
     /// Once its replies are sent, it is closed.
     closing: bool,
+}
+
+/// How loading is slowed down and interrupted.
+#[derive(Default)]
+struct Pace {
+    /// When clients were served last.
+    served_us: u64,
+    /// What `key-load-delay` has cost so far, in microseconds.
+    delayed_us: u64,
 }
 
 /// Client numbers are handed out one by one, which is spread enough.
@@ -153,20 +169,7 @@ impl Reactor {
 
     /// Loads the data set, serves until the engine wants to end, and returns the process's status.
     pub fn run(mut self) -> i32 {
-        let now_us = self.clock.read();
-        let (clock, signals, log) = (&mut self.clock, &self.signals, &self.log);
-        self.engine.start(now_us, &mut self.disk, &mut |_, _| {
-            if signals.pending() {
-                log.line(
-                    Level::Warning,
-                    "Received shutdown signal during loading, exiting now.",
-                );
-                std::process::exit(0);
-            }
-            clock.read()
-        });
-        self.tell_facts(now_us);
-        let mut status = self.carry_out_all();
+        let mut status = self.load();
         if status.is_none() {
             for listener in self.listening.listeners().iter() {
                 if let Some(path) = &listener.unix_path {
@@ -178,7 +181,7 @@ impl Reactor {
             }
         }
         while status.is_none() {
-            status = self.round();
+            status = self.round(self.wait_us());
         }
         for listener in self.listening.listeners().iter() {
             if let Some(path) = &listener.unix_path {
@@ -188,11 +191,57 @@ impl Reactor {
         status.expect("the loop has ended")
     }
 
-    /// Waits until something happens and deals with all that has. Returns the status to end with, if it is time to.
-    fn round(&mut self) -> Option<i32> {
+    /// Loads the data set and serves clients meanwhile. Returns the status to end with, if it failed or somebody has asked
+    /// for the end.
+    fn load(&mut self) -> Option<i32> {
+        let now_us = self.clock.read();
+        self.tell_facts(now_us);
+        // The engine that loads has only lent itself to its caller when clients are to be served: it takes its place here
+        // for so long. A clone of the disk has the same files.
+        let stand_in = Engine::new(Config::default(), Host::default(), 0);
+        let mut engine = std::mem::replace(&mut self.engine, stand_in);
+        let mut disk = self.disk.clone();
+        let (mut pace, mut status) = (Pace::default(), None);
+        engine.start(now_us, &mut disk, &mut |engine, progress| {
+            std::mem::swap(engine, &mut self.engine);
+            status = status.or_else(|| self.serve_while_loading(progress, &mut pace));
+            std::mem::swap(engine, &mut self.engine);
+            self.clock.read()
+        });
+        self.engine = engine;
+        status.or_else(|| self.carry_out_all())
+    }
+
+    /// Serves clients if it is time to, and makes loading as slow as it is to be. Returns the status to end with, if somebody
+    /// has asked for the end.
+    fn serve_while_loading(&mut self, progress: &LoadProgress, pace: &mut Pace) -> Option<i32> {
+        let now_us = self.clock.read();
+        let delay_us = progress.delay_us - pace.delayed_us;
+        if delay_us == 0 && now_us - pace.served_us < LOADING_INTERVAL_US {
+            return None;
+        }
+        pace.delayed_us = progress.delay_us;
+        let until_us = now_us + delay_us;
+        for round in 1.. {
+            let wait_us = until_us.saturating_sub(self.clock.read());
+            let status = self.round(wait_us);
+            let idle = self.events.is_empty() || round >= LOADING_ROUNDS;
+            if status.is_some() || (wait_us == 0 && idle) {
+                pace.served_us = self.clock.read();
+                return status;
+            }
+        }
+        unreachable!("the rounds end")
+    }
+
+    /// Waits so long until something happens, and deals with all that has. Returns the status to end with, if it is time to.
+    fn round(&mut self, wait_us: u64) -> Option<i32> {
         let mut events = std::mem::take(&mut self.events);
         events.clear();
-        let timeout = self.timeout();
+        let timeout = Timespec {
+            tv_sec: (wait_us / 1_000_000) as i64,
+            tv_nsec: (wait_us % 1_000_000 * 1000) as i64,
+        };
         match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => panic!("epoll_wait: {errno}"),
@@ -239,15 +288,11 @@ impl Reactor {
         status
     }
 
-    /// How long to wait at most.
-    fn timeout(&self) -> Timespec {
+    /// How long to wait at most, until the engine has something to do by itself.
+    fn wait_us(&self) -> u64 {
         let now_us = process::now_us();
         let due_us = self.engine.next_timeout().unwrap_or(now_us);
-        let wait_us = due_us.saturating_sub(now_us);
-        Timespec {
-            tv_sec: (wait_us / 1_000_000) as i64,
-            tv_nsec: (wait_us % 1_000_000 * 1000) as i64,
-        }
+        due_us.saturating_sub(now_us)
     }
 
     fn watch(&self, fd: impl AsFd, token: u64) -> rustix::io::Result<()> {

@@ -69,11 +69,6 @@ impl Signals {
         &self.wake
     }
 
-    /// Whether one has arrived, without taking it.
-    pub(crate) fn pending(&self) -> bool {
-        self.state.pending()
-    }
-
     /// The signals since the last call.
     pub(crate) fn take(&mut self) -> Vec<Signal> {
         while matches!(self.wake.read(&mut [0; 64]), Ok(64)) {}

@@ -51,9 +51,9 @@ impl<'a> Clock<'a> {
         }
     }
 
-    /// A file of `len` bytes has been loaded.
-    pub(super) fn end_file(&mut self, len: u64) {
-        self.bytes_before += len;
+    /// A file has been loaded up to this offset.
+    pub(super) fn end_file(&mut self, offset: u64) {
+        self.bytes_before += offset;
         self.progress.bytes = self.bytes_before;
     }
 }
@@ -117,5 +117,105 @@ impl Engine {
         }
         self.now_us = (clock.read)(self, &clock.progress).max(self.now_us);
         if self.exited { Err(Ended) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lastsave_vfs::NoFiles;
+
+    use crate::testing::TestServer;
+    use crate::{ClientId, Config, Engine, Host, Output, Signal};
+
+    const NOW_US: u64 = 1_700_000_000_000_000;
+
+    /// A disk with a log of some thousand commands.
+    fn disk() -> lastsave_vfs::SimDisk {
+        let mut server = TestServer::start("appendonly yes");
+        for number in 0..3000 {
+            server.run(&format!("SET key:{number} value"));
+        }
+        server.disk.kill();
+        server.disk
+    }
+
+    fn engine() -> Engine {
+        let config = "appendonly yes\nkey-load-delay 10\nmaxmemory 1\nsave 1 1";
+        let config: Config = crate::config::parse_file(config).expect("it is valid");
+        Engine::new(config, Host::default(), 7)
+    }
+
+    fn ask(engine: &mut Engine, client: ClientId, now_us: u64, line: &str) -> String {
+        let line = format!("{line}\r\n");
+        engine.handle_input(now_us, client, line.as_bytes(), &mut NoFiles);
+        engine.handle_timeout(now_us, &mut NoFiles);
+        engine.flush(now_us, &mut NoFiles);
+        let reply = engine.reply_bytes(client).to_vec();
+        engine.consume_reply(client, reply.len());
+        String::from_utf8(reply).expect("the answers asked for are text")
+    }
+
+    #[test]
+    fn clients_are_served_without_files_and_change_nothing() {
+        let (mut disk, mut engine) = (disk(), engine());
+        let (mut calls, mut delay_us) = (0, 0);
+        engine.start(NOW_US, &mut disk, &mut |engine, progress| {
+            calls += 1;
+            delay_us = progress.delay_us;
+            let now_us = NOW_US + delay_us;
+            if engine.is_loading() && progress.commands < 3000 {
+                let client = engine.handle_connect(now_us, "127.0.0.1:5", "127.0.0.1:6");
+                let keys = engine.keyspace().len();
+                for line in [
+                    "PING",
+                    "SET a b",
+                    "FLUSHALL",
+                    "SAVE",
+                    "BGREWRITEAOF",
+                    "KEYS *",
+                ] {
+                    let answer = ask(engine, client, now_us, line);
+                    assert_eq!(
+                        answer,
+                        "-LOADING Redis is loading the dataset in memory\r\n"
+                    );
+                }
+                assert_eq!(
+                    ask(engine, client, now_us, "CONFIG SET maxmemory 2"),
+                    "+OK\r\n"
+                );
+                let info = ask(engine, client, now_us, "INFO persistence");
+                assert!(info.contains("\r\nloading:1\r\n"), "{info}");
+                assert_eq!(engine.keyspace().len(), keys, "nothing is evicted");
+                engine.handle_disconnect(now_us, client);
+            }
+            now_us
+        });
+        assert!(calls > 20, "a call for each millisecond of delay: {calls}");
+        assert_eq!(delay_us, 30_010, "3000 SETs and a SELECT");
+        assert_eq!(engine.keyspace().len(), 3000);
+        let mut outputs = std::iter::from_fn(|| engine.poll_output());
+        assert!(outputs.all(|output| !matches!(output, Output::StartJob(..) | Output::Exit(..))));
+    }
+
+    #[test]
+    fn a_signal_ends_loading_and_leaves_the_files_alone() {
+        let (mut disk, mut engine) = (disk(), engine());
+        let before = disk.clone();
+        let mut calls = 0;
+        engine.start(NOW_US, &mut disk, &mut |engine, _| {
+            calls += 1;
+            engine.handle_signal(NOW_US, Signal::Terminate, &mut NoFiles);
+            NOW_US
+        });
+        assert_eq!(calls, 1);
+        let outputs: Vec<Output> = std::iter::from_fn(|| engine.poll_output()).collect();
+        assert!(matches!(outputs.last(), Some(Output::Exit(0, _))));
+        for path in [
+            "appendonlydir/appendonly.aof.1.incr.aof",
+            "appendonlydir/appendonly.aof.manifest",
+        ] {
+            assert_eq!(disk.read(path), before.read(path));
+        }
     }
 }

@@ -233,7 +233,6 @@ impl Engine {
         let loaded = self.load_open_file(info, names, file, replayer, vfs, clock);
         vfs.close(file);
         let replayed = loaded?;
-        clock.end_file(file_len);
         if let Some(len) = replayed.cut_to {
             self.cut_torn_tail(name, &path, len, is_last, vfs)?;
         }

@@ -80,6 +80,7 @@ impl Engine {
                 }
             }
         };
+        clock.end_file(reader.offset());
         let mut cut_to = torn_at;
         if let Some((before_multi, _)) = replayer.transaction.take() {
             self.log(
