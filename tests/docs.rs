@@ -31,6 +31,11 @@ fn the_parameters_are_listed() {
     );
 }
 
+#[test]
+fn the_words_of_scenarios_are_listed() {
+    check("scenarios.md", &lastsave_scenario::manual_markdown());
+}
+
 /// What a command does not do, or does otherwise than Redis 7.0.15, beside what docs/differences.md says of all.
 const REMARKS: &[(&str, &str)] = &[
     ("client|kill", "`TYPE` knows no replicas, there being none."),

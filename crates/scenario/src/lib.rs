@@ -22,7 +22,7 @@ mod world;
 
 pub use report::{RunReport, run};
 pub use scenario::{Scenario, ScenarioError};
-pub use shell::{Completion, Progress, Shell, Span, Style};
+pub use shell::{Completion, Progress, Shell, Span, Style, manual_markdown};
 pub use view::{
     Annotation, ClockView, ConfigRow, FileRow, FileView, FilesRequest, KeyRow, KeysRequest,
     KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View,

@@ -18,7 +18,7 @@ const KEYS: [(&str, &str); 9] = [
     ("?", "this help, outside the line"),
 ];
 
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 10] = [
     (
         "SET cart:1 books",
         "any Redis command, bare or behind redis-cli",
@@ -34,6 +34,10 @@ const WORDS: [(&str, &str); 9] = [
         "kill the process; the page cache survives",
     ),
     ("crash power", "cut the power; what was not synced is gone"),
+    (
+        "fault fsync fail once   help fault",
+        "break the disk, the fork, a child; what can break",
+    ),
     ("cat > redis.conf <<EOF", "write a file, until a line EOF"),
     (
         "ls -lh   cat   xxd   cp   rm",

@@ -34,7 +34,8 @@ impl Shell {
         let before = self.byte_at(&path, offset);
         match self.world.by_hand(|disk| disk.flip_bit(&path, offset, bit)) {
             Ok(()) => {
-                self.world.file_changed(&path);
+                // What the file holds is not what was written any more.
+                self.world.file_replaced(&path);
                 let after = self.byte_at(&path, offset);
                 self.note(
                     Style::Dim,

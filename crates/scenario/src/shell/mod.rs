@@ -7,7 +7,7 @@
 //! - [`files`], [`listing`], [`filters`]: looking at files and changing them, and what stands behind a pipe;
 //! - [`tools`]: redis-check-aof and redis-check-rdb;
 //! - [`lab`]: time, workload, crashes; [`fault`], [`decay`]: what can break; [`expect`]: expectations;
-//! - [`complete`]: the Tab key; [`output`]: what is printed.
+//! - [`complete`]: the Tab key; [`output`]: what is printed; [`manual`]: docs/scenarios.md.
 
 mod complete;
 mod decay;
@@ -17,12 +17,15 @@ mod files;
 mod filters;
 mod lab;
 mod listing;
+mod manual;
 mod output;
 mod parse;
 mod redis;
 mod server;
 mod tools;
 mod words;
+
+pub use manual::manual_markdown;
 
 use std::collections::VecDeque;
 

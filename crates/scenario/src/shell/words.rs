@@ -44,7 +44,7 @@ pub(super) enum Group {
 }
 
 impl Group {
-    const ALL: [(Self, &str); 4] = [
+    pub(super) const ALL: [(Self, &str); 4] = [
         (Self::Redis, "Redis"),
         (Self::Lab, "The laboratory"),
         (Self::Files, "Files"),

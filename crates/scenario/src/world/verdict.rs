@@ -144,6 +144,8 @@ impl World {
             log: ended.log,
             log_is_on: engine.config().appendonly,
             unwritten: ended.unwritten,
+            snapshot: Some(engine.config().dbfilename.as_str())
+                .filter(|path| self.disk.inode(path).is_some()),
         };
         self.verdict = Some(VerdictView {
             cause: ended.cause.clone(),
@@ -178,6 +180,8 @@ struct Facts<'a> {
     log: bool,
     log_is_on: bool,
     unwritten: u64,
+    /// The RDB file, if it is there.
+    snapshot: Option<&'a str>,
 }
 
 impl Facts<'_> {
@@ -200,6 +204,9 @@ impl Facts<'_> {
     fn loaded(&self) -> String {
         let items: u64 = self.report.files.iter().map(|file| file.items).sum();
         match (self.report.source, self.report.files.as_slice()) {
+            (LoadSource::Nothing, _) | (_, []) if self.ignored().is_some() => {
+                "There was no append-only file to load: the server started empty.".into()
+            }
             (LoadSource::Nothing, _) | (_, []) => {
                 "There was no file to load: the server started empty.".into()
             }
@@ -226,7 +233,18 @@ impl Facts<'_> {
         }
     }
 
+    /// The snapshot that a start with the log on has not looked at, though there was no log.
+    fn ignored(&self) -> Option<&str> {
+        let nothing = self.report.source == LoadSource::Nothing;
+        self.snapshot.filter(|_| nothing && self.log_is_on)
+    }
+
     fn why_lost(&self) -> String {
+        if let Some(path) = self.ignored() {
+            return format!(
+                "{path} is there, but with appendonly yes it is not looked at. The next save will overwrite it."
+            );
+        }
         let (lost, oldest) = (count(self.lost, "write"), about(self.oldest_us));
         match (self.report.source, self.log) {
             (LoadSource::Rdb | LoadSource::Nothing, true) if !self.log_is_on => {
