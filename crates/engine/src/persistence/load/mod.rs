@@ -22,6 +22,21 @@ use crate::engine::Engine;
 use crate::faithful::Defect;
 use crate::{Level, LoadProgress, LoadSource, LoadedFile};
 
+/// A file of the log, where it is now.
+struct Part<'a> {
+    info: &'a FileInfo,
+    path: String,
+    /// Whether no bytes of the log follow it.
+    is_last: bool,
+}
+
+/// A single file of Redis before 7.0, to be loaded where it is and moved into the directory only when that has gone well.
+#[derive(Clone, Copy)]
+struct OldFile {
+    /// Whether the manifest on the disk names it already: moving it was begun by a run that died.
+    listed: bool,
+}
+
 /// Loading was ended from outside: there is nothing to add to what the log says of it.
 const ENDED: String = String::new();
 
@@ -47,12 +62,16 @@ impl Engine {
             let found = lastsave_aof::load(vfs, &names).map_err(|error| error.to_string())?;
             self.refuse_unlisted_files(found.as_ref(), &names, vfs)?;
             let mut manifest = found.unwrap_or_default();
-            self.upgrade_old_file(&mut manifest, &names, vfs)?;
+            let mut old_file = adopt_old_file(&mut manifest, &names, vfs);
+            if self.repeats(Defect::MovedBeforeLoaded) {
+                self.move_old_file(old_file.take(), &manifest, &names, vfs)?;
+            }
             let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
             if is_new {
                 self.load_rdb_instead(vfs, &mut clock)?;
             } else {
-                self.load_aof_files(&manifest, &names, vfs, &mut clock)?;
+                self.load_aof_files(&manifest, &names, old_file.is_some(), vfs, &mut clock)?;
+                self.move_old_file(old_file, &manifest, &names, vfs)?;
                 let seconds = self.seconds_since(started_us, &mut clock)?;
                 self.log(
                     Level::Notice,
@@ -84,28 +103,19 @@ impl Engine {
         Ok((self.now_us - start_us) as f64 / 1e6)
     }
 
-    /// Moves a single file of Redis before 7.0 into the directory, as its base. Each step can be repeated.
-    fn upgrade_old_file(
+    /// Moves a single file of Redis before 7.0 into the directory, where the manifest has it as its base. Each step can be
+    /// repeated.
+    fn move_old_file(
         &mut self,
-        manifest: &mut Manifest,
+        old_file: Option<OldFile>,
+        manifest: &Manifest,
         names: &Names,
         vfs: &mut dyn Vfs,
     ) -> Result<(), String> {
-        let old = names.file.clone();
-        // Where the disk does not tell, to guess would list a file that is not there.
-        let unreadable = |error: lastsave_vfs::Error| {
-            format!("Fatal error: can't open the append log file {old} for reading: {error}")
+        let old = &names.file;
+        let Some(OldFile { listed }) = old_file else {
+            return Ok(());
         };
-        if !find(vfs, &old).map_err(unreadable)? {
-            return Ok(());
-        }
-        let listed_alone = manifest.incrs.is_empty()
-            && manifest.base.as_ref().is_some_and(|base| base.name == old)
-            && !find(vfs, &names.path(&old)).map_err(unreadable)?;
-        let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
-        if !is_new && !listed_alone {
-            return Ok(());
-        }
         let fail = |error: lastsave_vfs::Error| {
             format!(
                 "Error trying to move the old AOF file {old} into dir {}: {error}",
@@ -118,16 +128,10 @@ impl Engine {
                 names.dir
             )
         })?;
-        if is_new {
-            manifest.base = Some(FileInfo {
-                name: old.clone(),
-                seq: 1,
-                file_type: FileType::Base,
-            });
-            manifest.base_seq = 1;
+        if !listed {
             persist(vfs, names, manifest).map_err(|error| error.to_string())?;
         }
-        vfs.rename(&old, &names.path(&old)).map_err(fail)?;
+        vfs.rename(old, &names.path(old)).map_err(fail)?;
         vfs.sync_dir(&names.dir)
             .and_then(|()| vfs.sync_dir(""))
             .map_err(fail)?;
@@ -168,13 +172,21 @@ impl Engine {
         &mut self,
         manifest: &Manifest,
         names: &Names,
+        base_is_outside: bool,
         vfs: &mut dyn Vfs,
         clock: &mut Clock<'_>,
     ) -> Result<(), String> {
         let files: Vec<&FileInfo> = manifest.base.iter().chain(&manifest.incrs).collect();
+        let path_of = |info: &FileInfo| {
+            if base_is_outside && info.file_type == FileType::Base {
+                info.name.clone()
+            } else {
+                names.path(&info.name)
+            }
+        };
         let mut total_bytes = 0;
         for info in &files {
-            let Some(len) = len_of(vfs, &names.path(&info.name)) else {
+            let Some(len) = len_of(vfs, &path_of(info)) else {
                 return Err(format!(
                     "The append log file {} doesn't exist: No such file or directory",
                     info.name
@@ -195,7 +207,12 @@ impl Engine {
                     && behind
                         .iter()
                         .all(|info| is_empty(vfs, &names.path(&info.name)));
-            self.load_aof_file(info, is_last, names, &mut replayer, vfs, clock)?;
+            let part = Part {
+                info,
+                path: path_of(info),
+                is_last,
+            };
+            self.load_aof_file(&part, names, &mut replayer, vfs, clock)?;
             let seconds = self.seconds_since(started_us, clock)?;
             let kind = if info.file_type == FileType::Base {
                 "base"
@@ -215,16 +232,19 @@ impl Engine {
 
     fn load_aof_file(
         &mut self,
-        info: &FileInfo,
-        is_last: bool,
+        part: &Part<'_>,
         names: &Names,
         replayer: &mut Replayer,
         vfs: &mut dyn Vfs,
         clock: &mut Clock<'_>,
     ) -> Result<(), String> {
-        let path = names.path(&info.name);
+        let Part {
+            info,
+            path,
+            is_last,
+        } = part;
         let name = &info.name;
-        let file = vfs.open(&path, OpenMode::Read).map_err(|error| {
+        let file = vfs.open(path, OpenMode::Read).map_err(|error| {
             format!("Fatal error: can't open the append log file {name} for reading: {error}")
         })?;
         let file_len = vfs.len(file).unwrap_or(0);
@@ -234,10 +254,10 @@ impl Engine {
         vfs.close(file);
         let replayed = loaded?;
         if let Some(len) = replayed.cut_to {
-            self.cut_torn_tail(name, &path, len, is_last, vfs)?;
+            self.cut_torn_tail(name, path, len, *is_last, vfs)?;
         }
         self.load_report.files.push(LoadedFile {
-            path,
+            path: names.path(name),
             used_len: replayed.cut_to.unwrap_or(file_len),
             file_len,
             items: replayed.items,
@@ -346,7 +366,7 @@ impl Engine {
         let now_us = self.now_us;
         let mut read = |_: &mut Self, _: &LoadProgress| now_us;
         let report = std::mem::take(&mut self.load_report);
-        let loaded = self.load_aof_files(&manifest, &names, vfs, &mut Clock::new(&mut read));
+        let loaded = self.load_aof_files(&manifest, &names, false, vfs, &mut Clock::new(&mut read));
         self.loading = None;
         self.load_report = report;
         loaded
@@ -396,6 +416,27 @@ impl Engine {
             Err("Fatal error: the truncated file is not the last file".into())
         }
     }
+}
+
+/// Makes the old single file the base if there is no other log, or if there was none when moving it was begun.
+fn adopt_old_file(manifest: &mut Manifest, names: &Names, vfs: &mut dyn Vfs) -> Option<OldFile> {
+    let old = &names.file;
+    let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
+    let listed = manifest.incrs.is_empty()
+        && manifest.base.as_ref().is_some_and(|base| base.name == *old)
+        && !exists(vfs, &names.path(old));
+    if !(is_new || listed) || !exists(vfs, old) {
+        return None;
+    }
+    if is_new {
+        manifest.base = Some(FileInfo {
+            name: old.clone(),
+            seq: 1,
+            file_type: FileType::Base,
+        });
+        manifest.base_seq = 1;
+    }
+    Some(OldFile { listed })
 }
 
 fn is_empty(vfs: &mut dyn Vfs, path: &str) -> bool {
