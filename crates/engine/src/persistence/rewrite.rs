@@ -103,6 +103,7 @@ impl Engine {
         } else {
             OpenMode::Append
         };
+        let as_redis = self.repeats(Defect::DanglingManifest);
         let aof = self
             .aof
             .as_mut()
@@ -138,6 +139,11 @@ impl Engine {
         let name = manifest.add_incr(names);
         let path = names.path(&name);
         let file = vfs.open(&path, mode)?;
+        if let Err(error) = sync_names(names, as_redis, vfs) {
+            vfs.close(file);
+            let _ = vfs.unlink(&path);
+            return Err(error);
+        }
         if let Err(error) = persist(vfs, names, &manifest) {
             vfs.close(file);
             if !error.replaced() {
@@ -308,6 +314,12 @@ impl Engine {
             // From the manifest on the file counts, so what is in it must be as durable as the base.
             self.sync_aof_now(vfs);
         }
+        if let Err(error) = sync_names(&names, self.repeats(Defect::DanglingManifest), vfs) {
+            let text = format!("Fail to fsync AOF directory {}: {error}.", names.dir);
+            self.log(Level::Warning, text);
+            let _ = vfs.unlink(&base_path);
+            return false;
+        }
         if let Err(error) = persist(vfs, &names, &manifest) {
             self.log(Level::Warning, error.to_string());
             if !error.replaced() || self.repeats(Defect::DanglingManifest) {
@@ -396,7 +408,10 @@ impl Engine {
         let (_, mut deleted) = self.unlinking.remove(index);
         let names = self.aof_names();
         // What could not be deleted is tried again at the next start.
-        deleted.retain(|name| !exists(vfs, &names.path(name)));
+        if deleted.iter().any(|name| exists(vfs, &names.path(name))) {
+            // Files are replaced together, and so they are taken off the manifest.
+            deleted.clear();
+        }
         let known = match &self.aof {
             Some(aof) => Ok(aof.manifest.clone()),
             None => self.manifest_on_disk(&names, vfs),
@@ -565,6 +580,15 @@ impl Engine {
             let _ = self.start_rewrite(vfs);
         }
     }
+}
+
+/// Makes the names of new files durable, before a manifest lists them. Redis leaves it to the sync behind the manifest, and
+/// to file systems that carry out what is done in a directory in its order.
+pub(crate) fn sync_names(names: &Names, as_redis: bool, vfs: &mut dyn Vfs) -> Result<(), Error> {
+    if as_redis {
+        return Ok(());
+    }
+    vfs.sync_dir(&names.dir)
 }
 
 /// Whether failures in a row make the next automatic rewrite wait: 1, 2, 4 … 60 minutes.

@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::faithful::Defect;
 use crate::job::JobKind;
 use crate::persistence::Aof;
+use crate::persistence::rewrite::sync_names;
 use crate::{Event, Level};
 
 impl Engine {
@@ -109,6 +110,10 @@ impl Engine {
         }
         vfs.sync(file, SyncKind::Data).map_err(cannot_open)?;
         let history = manifest.history_names();
+        if is_new_incr {
+            let as_redis = self.repeats(Defect::DanglingManifest);
+            sync_names(names, as_redis, vfs).map_err(cannot_open)?;
+        }
         persist(vfs, names, &manifest).map_err(|error| error.to_string())?;
         let verb = if is_new_incr { "Creating" } else { "Opening" };
         self.log(
