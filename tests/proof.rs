@@ -86,6 +86,11 @@ impl Proof {
         }
     }
 
+    /// Ends a count that is part of another one: the violations that were kept.
+    pub fn into_violations(self) -> Vec<String> {
+        self.kept
+    }
+
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
         self.counts

@@ -10,8 +10,11 @@
 //! - **I**: another start gives the same data and the same files.
 
 mod bit_flips;
+mod compare;
+mod damaged;
 mod manifests;
 mod old_forms;
+mod oracle;
 mod ours;
 mod samples;
 mod state;

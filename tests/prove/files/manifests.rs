@@ -101,6 +101,59 @@ fn case_18_every_bit_of_a_manifest() {
     proof.finish();
 }
 
+/// What Redis and we leave behind when a crash comes between the steps of switching the log on again, or of a rewrite while
+/// it is off, is no damage.
+#[test]
+fn case_18_what_crashes_leave_is_believed() {
+    let mut proof = Proof::of(18, "manifests that crashes leave behind", "P, F, starts");
+    let log = Log::of_everything(&always());
+    let data = log.units.last().expect("there are some").1;
+    let base = log.files[BASE_2].clone();
+    let stale = b"*3\r\n$3\r\nSET\r\n$5\r\nstale\r\n$1\r\n1\r\n".to_vec();
+    let in_dir = |name: &str| format!("appendonlydir/appendonly.aof.{name}");
+
+    let mut switched = log.files.clone();
+    switched.insert(in_dir("3.base.rdb"), base.clone());
+    switched.insert(in_dir("3.incr.aof"), stale.clone());
+    proof.case();
+    let what = "switched on again, no new manifest yet";
+    is_refused_or_goes_on(&mut proof, what, &always(), &switched, data);
+
+    let mut rewritten: Files = [(in_dir("3.base.rdb"), base), (in_dir("1.incr.aof"), stale)].into();
+    let line = |name: &str, seq: u32, letter: char| {
+        format!("file appendonly.aof.{name} seq {seq} type {letter}\n")
+    };
+    let manifests = [
+        [
+            line("3.base.rdb", 3, 'b'),
+            line("2.base.rdb", 2, 'h'),
+            line("1.incr.aof", 1, 'h'),
+            line("1.base.rdb", 1, 'h'),
+        ]
+        .concat(),
+        [
+            line("3.base.rdb", 3, 'b'),
+            line("1.incr.aof", 1, 'h'),
+            line("1.base.rdb", 1, 'h'),
+        ]
+        .concat(),
+        [line("3.base.rdb", 3, 'b'), line("1.base.rdb", 1, 'h')].concat(),
+    ];
+    let data = log.units[0].1;
+    for manifest in manifests {
+        if !manifest.contains("1.incr.aof") {
+            rewritten.remove(&in_dir("1.incr.aof"));
+        }
+        rewritten.insert(MANIFEST.into(), manifest.clone().into_bytes());
+        proof.case();
+        if let Some(why) = Ours::open(&always(), &rewritten).refusal {
+            proof.violation(format!("O {manifest}: {why}"));
+        }
+        is_refused_or_goes_on(&mut proof, &manifest, &always(), &rewritten, data);
+    }
+    proof.finish();
+}
+
 #[test]
 fn case_19_no_manifest() {
     let mut proof = Proof::of(19, "manifest missing, with data present", "O, twice");

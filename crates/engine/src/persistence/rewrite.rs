@@ -10,7 +10,7 @@
 //! 6. the history is gone, from the disk and then from the manifest.
 
 use lastsave_aof::{Checksum, Manifest, Names, Writer, persist};
-use lastsave_vfs::{Error, OpenMode, Vfs};
+use lastsave_vfs::{Error, FileId, OpenMode, SyncKind, Vfs};
 
 use super::aof::Aof;
 use super::load::{exists, find};
@@ -139,7 +139,8 @@ impl Engine {
         let name = manifest.add_incr(names);
         let path = names.path(&name);
         let file = vfs.open(&path, mode)?;
-        if let Err(error) = sync_names(names, as_redis, vfs) {
+        let ready = empty_durably(file, vfs).and_then(|()| sync_names(names, as_redis, vfs));
+        if let Err(error) = ready {
             vfs.close(file);
             let _ = vfs.unlink(&path);
             return Err(error);
@@ -619,4 +620,14 @@ fn rewrite_limited(
         ),
     ));
     true
+}
+
+/// Empties the file that the log is to go on in, if it holds anything: commands of another base, from a run that died when
+/// it switched the log on.
+fn empty_durably(file: FileId, vfs: &mut dyn Vfs) -> Result<(), Error> {
+    if vfs.len(file)? > 0 {
+        vfs.truncate(file, 0)?;
+        vfs.sync(file, SyncKind::All)?;
+    }
+    Ok(())
 }

@@ -69,18 +69,30 @@ fn contradiction(manifest: &Manifest, names: &Names, present: &[String]) -> Opti
     misplaced_history(manifest, names).or_else(|| unlisted_commands(manifest, names, present))
 }
 
-/// A rewrite replaces a base together with the files of commands behind it, and goes on in one whose number is higher.
+/// A rewrite replaces files of commands together with the base before them, and goes on in one whose number is higher,
+/// unless the log is off. What was replaced last is listed first, the base behind its commands.
 fn misplaced_history(manifest: &Manifest, names: &Names) -> Option<String> {
-    let is_incr = |info: &&FileInfo| {
+    let history = &manifest.history;
+    let is_incr = |info: &FileInfo| {
         kind_and_seq(names, &info.name).is_some_and(|(kind, _)| kind == Kind::Incr)
     };
-    let (incrs, bases): (Vec<&FileInfo>, Vec<&FileInfo>) =
-        manifest.history.iter().partition(is_incr);
-    let last = manifest.incrs.last().map_or(0, |info| info.seq);
+    let mut incrs = history.iter().filter(|info| is_incr(info));
+    let has_base = history.iter().any(|info| !is_incr(info));
     let base = manifest.base.as_ref().map_or(0, |info| info.seq);
-    let odd = incrs.iter().find(|info| info.seq >= last).or_else(|| {
-        let lone = base > 1 && incrs.is_empty() != bases.is_empty();
-        lone.then(|| incrs.first().or(bases.first())).flatten()
+    let odd = match manifest.incrs.last() {
+        Some(_) if !has_base && base > 1 => incrs.next(),
+        Some(last) => incrs.find(|info| info.seq >= last.seq),
+        None if !has_base => incrs.next(),
+        None => None,
+    };
+    let odd = odd.or_else(|| {
+        let is_misplaced = |&at: &usize| {
+            let base_before = history[..at].iter().rposition(|info| !is_incr(info));
+            let newer = &history[..base_before.unwrap_or(0)];
+            let is_older = |info: &FileInfo| is_incr(info) && info.seq <= history[at].seq;
+            is_incr(&history[at]) && newer.iter().any(is_older)
+        };
+        (0..history.len()).find(is_misplaced).map(|at| &history[at])
     })?;
     Some(format!(
         "{} lists {} as replaced, which it cannot be",
