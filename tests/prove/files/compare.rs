@@ -31,6 +31,8 @@ pub(crate) enum Excuse {
     Zeros,
     /// A line with an annotation that is torn at the end of a file is whole to it: the next command goes behind it.
     TornAnnotation,
+    /// It leaves a manifest in the words in which it found it; we write it anew, and so make sure that it is durable.
+    Respelled,
     /// It moves an old file into the directory before it loads it, so also if it then refuses it.
     MovedBeforeRefusal,
 }
@@ -242,6 +244,18 @@ fn holds(excuse: Excuse, before: &Files, ours: &Start, theirs: &Start) -> bool {
             same_data
                 && differing.iter().all(|path| {
                     log(path) && theirs.files[*path][len(&ours.files, path)..].starts_with(b"#")
+                })
+        }
+        Excuse::Respelled => {
+            let parsed = |files: &Files, path: &str| {
+                let text = files.get(path)?;
+                path.ends_with(".manifest")
+                    .then(|| lastsave_aof::Manifest::parse(text).ok())?
+            };
+            same_data
+                && differing.iter().all(|path| {
+                    let manifest = parsed(&ours.files, path);
+                    manifest.is_some() && manifest == parsed(&theirs.files, path)
                 })
         }
         Excuse::MovedBeforeRefusal => {

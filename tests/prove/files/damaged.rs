@@ -189,6 +189,7 @@ fn case_30_every_bit_at_the_real_server() {
                 Excuse::OpenMulti,
                 Excuse::PreambleCut,
                 Excuse::UnlistedFiles,
+                Excuse::Respelled,
                 Excuse::MovedBeforeRefusal,
             ]
         };
