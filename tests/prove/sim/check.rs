@@ -6,7 +6,7 @@ use lastsave_tests::proof::Counts;
 use lastsave_vfs::{EveryChoice, SimDisk, Survival};
 
 use crate::damage::{Damage, damage};
-use crate::driver::Driver;
+use crate::driver::{Driver, configured};
 use crate::machine::{Marks, Point};
 use crate::script::{Item, request};
 
@@ -35,18 +35,28 @@ impl Crash {
 pub(crate) enum Promise {
     /// The last completed save, or the one that was under way.
     Save,
+    /// The one or the other of these: as the configuration that it is restarted with says.
+    AsConfigured,
     /// What the log's policy promises; before the log is on, the last completed save.
     Log,
 }
 
 impl Promise {
+    fn under(self, config: &str) -> Self {
+        match self {
+            Self::AsConfigured if config.contains("appendonly yes") => Self::Log,
+            Self::AsConfigured => Self::Save,
+            promise => promise,
+        }
+    }
+
     fn floor(self, marks: &Marks, power: bool) -> usize {
         match self {
             Self::Log if marks.log_on && power => {
                 marks.acked_always.max(marks.synced).max(marks.rewritten)
             }
             Self::Log if marks.log_on => marks.acked,
-            Self::Log | Self::Save => marks.saved,
+            Self::Log | Self::Save | Self::AsConfigured => marks.saved,
         }
     }
 }
@@ -154,6 +164,8 @@ impl<'a> Checker<'a> {
             Damage::default()
         };
         for &(config, promise) in self.restarts {
+            let config = &*configured(config, disk);
+            let promise = promise.under(config);
             let what = format!(
                 "{} {}: {crash} {:?}, restart {:?}",
                 self.name,
@@ -191,6 +203,8 @@ impl<'a> Checker<'a> {
             Damage::default()
         };
         for &(config, promise) in self.restarts {
+            let config = &*configured(config, &disk);
+            let promise = promise.under(config);
             let what = format!(
                 "{} {}: {crash:?}, restart {:?}",
                 self.name,
@@ -274,6 +288,11 @@ impl<'a> Checker<'a> {
         let left = files(&first.machine.tape.disk);
         if let Some(path) = left.keys().find(|path| path.contains("temp-")) {
             self.violation(format!("I {}: {path} stays", at.what));
+        }
+        if config.contains("appendonly yes")
+            && let Some(name) = history_left(disk, &first.machine.tape.disk)
+        {
+            self.violation(format!("I {}: {name} was replaced, and stays", at.what));
         }
         for (again, when) in [
             (first.machine.tape.disk.clone(), "after its jobs"),
@@ -385,7 +404,8 @@ impl<'a> Checker<'a> {
         before: &Circumstances<'_>,
         depth: usize,
     ) {
-        let (config, promise) = restart;
+        let config = &*configured(restart.0, disk);
+        let promise = restart.1.under(config);
         let mut recovery = Driver::start(config, disk.clone(), 2, 1, true);
         recovery.finish_jobs();
         recovery.machine.tape.point_now();
@@ -419,6 +439,19 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// A replaced file that the manifest of `before` lists as such, or that of `after` does, and that `after` has still.
+fn history_left(before: &SimDisk, after: &SimDisk) -> Option<String> {
+    let manifest = |disk: &SimDisk| {
+        let text = disk.read("appendonlydir/appendonly.aof.manifest").ok()?;
+        lastsave_aof::Manifest::parse(&text).ok()
+    };
+    let listed = manifest(after).and_then(|manifest| manifest.history_names().pop());
+    let stays = |name: &String| after.read(&format!("appendonlydir/{name}")).is_ok();
+    let mut replaced = manifest(before).map_or_else(Vec::new, |manifest| manifest.history_names());
+    replaced.retain(stays);
+    listed.or(replaced.pop())
 }
 
 /// Every file with its bytes.

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use lastsave_engine::config::FsyncPolicy;
 use lastsave_engine::{ClientId, Config, Engine, Host, Job, JobId, JobKind, JobOutcome, Output};
 use lastsave_vfs::SimDisk;
 
@@ -21,6 +22,18 @@ pub(crate) const CONFIG_PATH: &str = "lastsave.conf";
 
 pub(crate) fn parse(config: &str) -> Config {
     lastsave_engine::config::parse_file(config).expect("the test's configuration is valid")
+}
+
+/// Stands for the configuration file on the disk, which CONFIG REWRITE writes.
+pub(crate) const FROM_FILE: &str = "as the file says";
+
+/// The text of a configuration.
+pub(crate) fn configured(config: &str, disk: &SimDisk) -> String {
+    if config != FROM_FILE {
+        return config.to_owned();
+    }
+    let text = disk.read(CONFIG_PATH).expect("the test has put it there");
+    String::from_utf8(text).expect("a configuration file is text")
 }
 
 pub(crate) fn host(pid: u32) -> Host {
@@ -46,10 +59,12 @@ pub(crate) struct Driver {
     pub(crate) log: Vec<String>,
     /// Requests answered with an error.
     pub(crate) refused: usize,
+    /// Whether there is no memory to start a background job.
+    pub(crate) no_memory: bool,
     /// Whether `appendfsync always` and `no-appendfsync-on-rewrite` are in force.
     always: bool,
     lax_on_rewrite: bool,
-    everysec: bool,
+    pub(crate) everysec: bool,
     has_save_points: bool,
     /// In a transaction, whether FLUSHALL was queued.
     flushes: Option<bool>,
@@ -83,8 +98,9 @@ impl Driver {
         now_us: u64,
         recording: bool,
     ) -> Self {
-        let parsed = parse(config);
-        let parsed_saves = !parsed.save.is_empty();
+        let parsed = parse(&configured(config, &machine.tape.disk));
+        let (policy, lax_on_rewrite) = (parsed.appendfsync, parsed.no_appendfsync_on_rewrite);
+        let has_save_points = !parsed.save.is_empty();
         machine.now_us = now_us;
         machine.tape.recording = recording;
         machine.tape.marks.log_on = parsed.appendonly;
@@ -98,10 +114,11 @@ impl Driver {
             exited: None,
             log: Vec::new(),
             refused: 0,
-            always: config.contains("appendfsync always"),
-            lax_on_rewrite: config.contains("no-appendfsync-on-rewrite yes"),
-            everysec: config.contains("appendfsync everysec"),
-            has_save_points: parsed_saves,
+            no_memory: false,
+            always: policy == FsyncPolicy::Always,
+            lax_on_rewrite,
+            everysec: policy == FsyncPolicy::EverySec,
+            has_save_points,
             flushes: None,
             cut: 0,
             client: ClientId(0),
@@ -385,6 +402,13 @@ impl Driver {
         }
     }
 
+    /// Tells the engine all that its jobs have done.
+    pub(crate) fn catch_up(&mut self) {
+        self.settle();
+        self.hear_news();
+        self.settle();
+    }
+
     fn step_job(&mut self) {
         if self.exited.is_some() {
             return;
@@ -503,6 +527,10 @@ impl Driver {
             Job::Unlink(paths) => Work::Unlink(paths.into()),
             // Freeing memory does nothing to the disk: a job without a step.
             Job::Free(_) => Work::Unlink(VecDeque::new()),
+            Job::Snapshot(_) if self.no_memory => {
+                let news = News::Done(id, JobOutcome::NotStarted, None);
+                return self.machine.news.push_back(news);
+            }
             Job::Snapshot(writer) => {
                 if writer.spec().kind == JobKind::Save {
                     let cut = self.marks().executed;

@@ -21,6 +21,7 @@ mod crashes;
 mod damage;
 mod driver;
 mod faults;
+mod jobs;
 mod machine;
 mod runs;
 mod script;

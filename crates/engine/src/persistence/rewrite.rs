@@ -553,12 +553,15 @@ impl Engine {
 
     /// Starts a rewrite that was asked for while something else was running.
     pub(crate) fn rewrite_if_scheduled(&mut self, vfs: &mut dyn Vfs) {
+        if !self.rewrite_scheduled {
+            return;
+        }
         let now_s = self.now_s();
         let limited = self
             .aof
             .as_mut()
             .is_some_and(|aof| rewrite_limited(aof, now_s, &mut self.outputs));
-        if self.rewrite_scheduled && !limited {
+        if !limited {
             // A failure is in the log, and counted; the schedule stands.
             let _ = self.start_rewrite(vfs);
         }
