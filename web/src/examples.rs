@@ -10,10 +10,43 @@ struct Group {
     texts: &'static [&'static str],
 }
 
+/// The script of a scenario of the suite. Its transcript, which may be long, does not become part of the page.
 macro_rules! scenario {
-    ($path:literal) => {
-        include_str!(concat!("../../tests/suite/", $path, ".scenario"))
-    };
+    ($path:literal) => {{
+        const TEXT: &str = include_str!(concat!("../../tests/suite/", $path, ".scenario"));
+        const SCRIPT: [u8; script_len(TEXT)] = beginning(TEXT);
+        match std::str::from_utf8(&SCRIPT) {
+            Ok(script) => script,
+            Err(_) => panic!("the script ends with a line"),
+        }
+    }};
+}
+
+/// How long a scenario is before its line `---`.
+const fn script_len(text: &str) -> usize {
+    let (text, end) = (text.as_bytes(), b"\n---\n");
+    let mut len = 0;
+    while len + end.len() <= text.len() {
+        let mut matching = 0;
+        while matching < end.len() && text[len + matching] == end[matching] {
+            matching += 1;
+        }
+        if matching == end.len() {
+            return len + 1;
+        }
+        len += 1;
+    }
+    text.len()
+}
+
+const fn beginning<const LEN: usize>(text: &str) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    let mut at = 0;
+    while at < LEN {
+        bytes[at] = text.as_bytes()[at];
+        at += 1;
+    }
+    bytes
 }
 
 static NIGHTS: Group = Group {
@@ -41,6 +74,40 @@ static BASICS: Group = Group {
         scenario!("basics/check-aof-fix"),
         scenario!("basics/corrupt-rdb"),
         scenario!("basics/article-lines"),
+    ],
+};
+
+static FAULTS: Group = Group {
+    name: "What can break",
+    texts: &[
+        scenario!("faults/fork"),
+        scenario!("faults/oom"),
+        scenario!("faults/fsync-eio"),
+        scenario!("faults/short-write"),
+        scenario!("faults/slow-disk"),
+        scenario!("faults/bit-rot"),
+        scenario!("faults/bad-sector"),
+        scenario!("faults/torn-pages"),
+        scenario!("faults/permissions"),
+        scenario!("faults/read-only"),
+    ],
+};
+
+static DEFECTS: Group = Group {
+    name: "Twelve ways in which Redis 7.0 loses data",
+    texts: &[
+        scenario!("defects/01-hole-after-short-write"),
+        scenario!("defects/02-dangling-manifest"),
+        scenario!("defects/03-torn-exec"),
+        scenario!("defects/04-torn-preamble"),
+        scenario!("defects/05-torn-middle"),
+        scenario!("defects/06-postponed-write"),
+        scenario!("defects/07-one-failed-fsync"),
+        scenario!("defects/08-appendonly-at-run-time"),
+        scenario!("defects/09-manifest-missing"),
+        scenario!("defects/10-appendonly-in-the-file"),
+        scenario!("defects/11-orphans"),
+        scenario!("defects/12-bit-flip"),
     ],
 };
 
@@ -82,7 +149,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Example>)> {
         let texts = group.texts.iter();
         (group.name, texts.map(|text| Example::read(text)).collect())
     };
-    [&NIGHTS, &BASICS].map(read).into()
+    [&NIGHTS, &BASICS, &FAULTS, &DEFECTS].map(read).into()
 }
 
 /// The night that the page suggests first: saves fail unseen.
@@ -128,6 +195,8 @@ mod tests {
         for example in all().into_iter().flat_map(|(_, examples)| examples) {
             assert!(!example.session.lines.is_empty(), "{}", example.name);
             assert!(!example.name.is_empty());
+            let lines = &example.session.lines;
+            assert!(!lines.contains(&"---".to_owned()), "{}", example.name);
         }
         assert_eq!(as_told().title, "The night as told");
         assert_eq!(hybrid().title, "The hybrid configuration");
