@@ -8,6 +8,9 @@ use crate::text::{leading_number, line_len, until_nul};
 /// The longest line, its line end included.
 const MAX_LINE: usize = 1024;
 
+/// The comment of a manifest whose log has ended before the RDB file was saved.
+const SUPERSEDED: &[u8] = b"# Superseded by the RDB file.\n";
+
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileType {
@@ -53,6 +56,8 @@ pub struct Manifest {
     pub base_seq: u64,
     /// The highest incr sequence number given out.
     pub incr_seq: u64,
+    /// Whether the log was switched off, and an RDB file saved since. Written as a comment, which Redis passes over.
+    pub superseded: bool,
 }
 
 /// Names derived from `appendfilename` and `appenddirname`.
@@ -145,6 +150,7 @@ impl Manifest {
             rest = behind;
             number += 1;
             if line[0] == b'#' {
+                manifest.superseded |= line == SUPERSEDED;
                 continue;
             }
             // A NUL ends the line as Redis sees it, so that one before the line end hides that.
@@ -220,6 +226,9 @@ impl Manifest {
         if self.base.is_none() && self.history.is_empty() && self.incrs.is_empty() {
             text.push_str("# No base is complete yet.\n");
         }
+        if self.superseded {
+            text.push_str(str::from_utf8(SUPERSEDED).expect("it is ASCII"));
+        }
         for info in self.base.iter().chain(&self.history).chain(&self.incrs) {
             let letter = info.file_type.letter();
             text.push_str(&format!(
@@ -265,6 +274,7 @@ impl Manifest {
             file_type: FileType::Base,
         };
         let old_base = self.base.replace(base);
+        self.superseded = false;
         let replaced = self.incrs.len().saturating_sub(keep_incrs);
         let mut history: Vec<FileInfo> = self.incrs.drain(..replaced).chain(old_base).collect();
         for info in &mut history {

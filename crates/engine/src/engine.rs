@@ -109,6 +109,8 @@ pub struct Engine {
 
     pub(crate) saves: Saves,
     pub(crate) aof: Option<Aof>,
+    /// How many writes there were when this process last switched the log off, if it ever had it on.
+    pub(crate) log_closed_at_writes: Option<u64>,
     /// While a data set is loaded.
     pub(crate) loading: Option<Loading>,
     pub(crate) snapshot: Option<Snapshot>,
@@ -165,6 +167,7 @@ impl Engine {
             flushed_all: false,
             saves: Saves::default(),
             aof: None,
+            log_closed_at_writes: None,
             loading: None,
             snapshot: None,
             rewrite_scheduled: false,

@@ -39,6 +39,8 @@ pub(crate) enum Defect {
     LaxFraming,
     /// A file that ends in zeros, as a power loss may leave it, is bad format instead of a torn tail.
     ZerosAreBadFormat,
+    /// A log that was switched off counts again as soon as `appendonly` is `yes`, however much newer the RDB file is.
+    StaleLogCounts,
     /// A single file of Redis before 7.0 is moved into the directory before it is known whether it can be loaded.
     MovedBeforeLoaded,
     /// SHUTDOWN exits though the log could not be written.

@@ -169,7 +169,7 @@ impl std::fmt::Debug for SnapshotWriter {
 
 enum Encoding {
     Rdb(Box<Encoder>),
-    Commands(CommandEncoder),
+    Commands(Box<CommandEncoder>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +193,10 @@ impl SnapshotWriter {
     pub fn new(spec: SnapshotSpec) -> Self {
         let encoding = match &spec.rdb {
             Some((options, aux)) => Encoding::Rdb(Box::new(Encoder::new(*options, aux))),
-            None => Encoding::Commands(CommandEncoder::new(spec.timestamp_s, spec.checksums)),
+            None => Encoding::Commands(Box::new(CommandEncoder::new(
+                spec.timestamp_s,
+                spec.checksums,
+            ))),
         };
         Self {
             spec,

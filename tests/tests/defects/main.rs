@@ -419,3 +419,94 @@ fn with_checksums_no_flip_is_silent() {
     // Whatever the parameter says, a checksum that is there is verified.
     assert_eq!(flip_all(&disk, &logged(false)).silently_wrong, 0);
 }
+
+/// What GET k answers after `play`, a kill, and a start with the log on.
+fn after_kill(faithful: bool, start: &str, play: impl Fn(&mut Machine)) -> (String, SimDisk) {
+    let mut machine = Machine::start(disk_with_log(&["SET k 1"]), &with_log(start, faithful));
+    play(&mut machine);
+    let mut machine = Machine::start(machine.kill(), &logged(faithful));
+    assert_eq!(machine.exited, None, "{:#?}", machine.log);
+    (machine.run("GET k"), machine.kill())
+}
+
+#[test]
+fn a_log_that_was_switched_off_is_older_than_the_next_save() {
+    let play = |machine: &mut Machine| {
+        machine.run("CONFIG SET appendonly no");
+        machine.run("SET k 2");
+        machine.run("SAVE");
+        machine.run("SET k 3");
+        machine.hold(snapshots);
+        assert_eq!(machine.run("CONFIG SET appendonly yes"), "+OK");
+    };
+    assert_eq!(after_kill(true, "yes", play).0, "$1 1", "two saves ago");
+    let (found, disk) = after_kill(false, "yes", play);
+    assert_eq!(found, "$1 2");
+    let kept = |file: &lastsave_vfs::FileStatus| {
+        file.path.starts_with("appendonlydir.superseded-") && file.path.ends_with(".1.incr.aof")
+    };
+    assert!(disk.files().iter().any(kept), "nothing was destroyed");
+}
+
+#[test]
+fn a_log_that_was_switched_off_is_the_newest_without_a_save() {
+    let play = |machine: &mut Machine| {
+        machine.run("SAVE");
+        machine.run("SET k 2");
+        machine.run("CONFIG SET appendonly no");
+        machine.run("SET k 3");
+        machine.hold(snapshots);
+        assert_eq!(machine.run("CONFIG SET appendonly yes"), "+OK");
+    };
+    assert_eq!(after_kill(false, "yes", play).0, "$1 2");
+}
+
+#[test]
+fn a_save_begun_before_the_log_was_switched_off_is_older_than_it() {
+    let play = |machine: &mut Machine| {
+        machine.hold(snapshots);
+        machine.run("BGSAVE");
+        machine.run("SET k 2");
+        machine.run("CONFIG SET appendonly no");
+        machine.release();
+    };
+    assert_eq!(after_kill(false, "yes", play).0, "$1 2");
+}
+
+#[test]
+fn a_log_of_another_life_is_older_than_the_rdb_file() {
+    let saved = |machine: &mut Machine| {
+        machine.run("SET k 2");
+        machine.run("SAVE");
+    };
+    assert_eq!(after_kill(true, "no", saved).0, "$1 1");
+    assert_eq!(after_kill(false, "no", saved).0, "$1 2");
+    let never_saved = |machine: &mut Machine| {
+        assert!(machine.logged("is not loaded"));
+        machine.run("SET k 2");
+    };
+    assert_eq!(after_kill(false, "no", never_saved).0, "$1 1");
+}
+
+#[test]
+fn a_log_switched_on_again_counts_when_its_base_stands() {
+    let play = |machine: &mut Machine| {
+        machine.run("CONFIG SET appendonly no");
+        machine.run("SET k 2");
+        machine.run("SAVE");
+        machine.run("CONFIG SET appendonly yes");
+        machine.run("SET k 3");
+    };
+    assert_eq!(after_kill(false, "yes", play).0, "$1 3");
+    let rewritten = |machine: &mut Machine| {
+        machine.run("CONFIG SET appendonly no");
+        machine.run("SAVE");
+        machine.run("SET k 2");
+        machine.run("BGREWRITEAOF");
+    };
+    assert_eq!(
+        after_kill(false, "yes", rewritten).0,
+        "$1 2",
+        "made with the log off"
+    );
+}

@@ -11,6 +11,7 @@ mod load;
 mod rewrite;
 mod save;
 mod snapshot;
+mod superseded;
 
 pub(crate) use aof::Aof;
 pub(crate) use load::Loading;

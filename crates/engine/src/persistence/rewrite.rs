@@ -272,6 +272,9 @@ impl Engine {
         };
         let keep_incrs = usize::from(self.aof.as_ref().is_some_and(|aof| !aof.awaits_base()));
         let base = manifest.replace_base(&names, rdb, keep_incrs);
+        // With the log off, the base may have been overtaken by a SAVE.
+        manifest.superseded =
+            self.aof.is_none() && self.saves.writes_saved > snapshot.writes_at_cut;
         let base_path = names.path(&base);
         let began_us = self.begin_event();
         let renamed = vfs.rename(&snapshot.temp_path, &base_path);
@@ -485,7 +488,8 @@ impl Engine {
     pub(crate) fn switch_aof_on(&mut self, vfs: &mut dyn Vfs) -> Result<(), ()> {
         assert!(self.aof.is_none(), "the log is off");
         let names = self.aof_names();
-        let found = self.manifest_on_disk(&names, vfs);
+        let marked = self.log_is_of_another_life(vfs);
+        let found = marked.and_then(|()| self.manifest_on_disk(&names, vfs));
         let announced = found.and_then(|manifest| {
             self.announce_first_base(&names, &manifest, vfs)?;
             Ok(manifest)
@@ -537,6 +541,9 @@ impl Engine {
             aof.close_writer(vfs);
             if aof.awaits_base() {
                 let _ = vfs.unlink(&aof.incr_path);
+            }
+            if !aof.waits_for_rewrite {
+                self.log_closed_at_writes = Some(self.stats.writes);
             }
             self.event(Event::AofClosed);
         }

@@ -16,6 +16,8 @@ pub(crate) struct Saves {
     pub(crate) dirty: u64,
     /// When the last save completed, or the start.
     pub(crate) last_save_s: u64,
+    /// How many writes the last completed save holds.
+    pub(crate) writes_saved: u64,
     /// When the last background save was tried.
     pub(crate) last_try_s: u64,
     pub(crate) last_bgsave_ok: bool,
@@ -34,6 +36,7 @@ impl Default for Saves {
         Self {
             dirty: 0,
             last_save_s: 0,
+            writes_saved: 0,
             last_try_s: 0,
             last_bgsave_ok: true,
             scheduled: false,
@@ -77,6 +80,7 @@ impl Engine {
                 self.saves.dirty = 0;
                 self.saves.last_save_s = self.now_s();
                 self.saves.last_bgsave_ok = true;
+                self.saved_beyond_log(self.stats.writes, vfs);
                 self.event(Event::SnapshotDone {
                     path,
                     writes: self.stats.writes,
@@ -133,7 +137,12 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) fn background_save_done(&mut self, snapshot: &Snapshot, outcome: &JobOutcome) {
+    pub(crate) fn background_save_done(
+        &mut self,
+        snapshot: &Snapshot,
+        outcome: &JobOutcome,
+        vfs: &mut dyn Vfs,
+    ) {
         match outcome {
             JobOutcome::Done { .. } => {
                 self.log(Level::Notice, "DB saved on disk");
@@ -143,6 +152,7 @@ impl Engine {
                 self.saves.last_save_s = self.now_s();
                 self.saves.last_bgsave_ok = true;
                 let (path, writes) = (snapshot.path.clone(), snapshot.writes_at_cut);
+                self.saved_beyond_log(writes, vfs);
                 self.event(Event::SnapshotDone { path, writes });
             }
             JobOutcome::Failed(error) => {

@@ -229,7 +229,7 @@ impl Engine {
             });
         }
         match snapshot.kind {
-            JobKind::Save => self.background_save_done(&snapshot, outcome),
+            JobKind::Save => self.background_save_done(&snapshot, outcome, vfs),
             JobKind::Rewrite => self.rewrite_done(&snapshot, outcome, vfs),
         }
     }

@@ -69,6 +69,10 @@ impl Engine {
             let is_new = manifest.base.is_none() && manifest.incrs.is_empty();
             if is_new {
                 self.load_rdb_instead(vfs, &mut clock)?;
+            } else if self.log_is_superseded(&manifest, vfs) {
+                self.load_rdb_logged(vfs, &mut clock)?;
+                self.put_log_aside(&names, vfs)?;
+                manifest = Manifest::default();
             } else {
                 self.load_aof_files(&manifest, &names, old_file.is_some(), vfs, &mut clock)?;
                 self.move_old_file(old_file, &manifest, &names, vfs)?;
@@ -82,15 +86,8 @@ impl Engine {
             self.remove_orphans(&names, vfs);
             self.open_log(manifest, &names, vfs)
         } else {
-            let path = self.config.dbfilename.clone();
-            if self.load_rdb_file(&path, vfs, &mut clock)? {
-                self.load_report.source = LoadSource::Rdb;
-                let seconds = self.seconds_since(started_us, &mut clock)?;
-                self.log(
-                    Level::Notice,
-                    format!("DB loaded from disk: {seconds:.3} seconds"),
-                );
-            }
+            self.warn_of_ignored_log(vfs);
+            self.load_rdb_logged(vfs, &mut clock)?;
             self.loading = None;
             let names = self.aof_names();
             self.remove_orphans(&names, vfs);
@@ -155,6 +152,12 @@ impl Engine {
             Level::Warning,
             format!("appendonly is yes but there is no append-only file. Loading {path} instead of starting empty, and building the append-only file from it."),
         );
+        self.load_rdb_logged(vfs, clock)
+    }
+
+    /// Loads the RDB file, if there is one, and says how long that took.
+    fn load_rdb_logged(&mut self, vfs: &mut dyn Vfs, clock: &mut Clock<'_>) -> Result<(), String> {
+        let path = self.config.dbfilename.clone();
         let started_us = self.now_us;
         if self.load_rdb_file(&path, vfs, clock)? {
             self.load_report.source = LoadSource::Rdb;
