@@ -25,6 +25,7 @@ mod jobs;
 mod machine;
 mod runs;
 mod script;
+mod switches;
 
 use check::Findings;
 use lastsave_tests::proof::Proof;
