@@ -27,6 +27,10 @@ pub(super) fn bind(words: &[&str]) -> Result<String, String> {
     if words.len() > MOST {
         return Err("Too many bind addresses specified.".into());
     }
+    // No such address can be listened on, and none can be written to a file so that it reads the same.
+    if words.iter().any(|word| word.contains('\0')) {
+        return Err("Failed to bind to specified addresses.".into());
+    }
     Ok(words.join(" "))
 }
 
