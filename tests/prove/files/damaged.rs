@@ -130,7 +130,7 @@ pub(crate) fn in_pairs<T: Sync>(
 pub(crate) fn print_excuses(name: &str, verdicts: &[Verdict]) {
     let mut counts: Vec<(Excuse, usize)> = Vec::new();
     for verdict in verdicts {
-        if let Verdict::Excused(excuse) = verdict {
+        for excuse in verdict.iter().flatten() {
             match counts.iter_mut().find(|(known, _)| known == excuse) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((*excuse, 1)),
