@@ -12,7 +12,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use lastsave_dict::{Chunk, Dict, Object, Tag, Value};
+use lastsave_dict::{Chunk, Dict, Object, Slice, Tag, Value};
 
 /// No value of this measurement is an object.
 enum Never {}
@@ -137,9 +137,13 @@ fn times(keys: u64) {
     timed("snapshot walk", keys, || {
         let mut chunk = Chunk::new();
         dict.snapshot_begin();
-        while !dict.snapshot_walk(1000, &mut chunk) {
+        let slice = Slice {
+            max_entries: 1000,
+            max_bytes: 1 << 20,
+        };
+        while !dict.snapshot_walk(slice, &mut chunk) {
             black_box(chunk.len());
-            chunk.clear();
+            chunk.clear(usize::MAX);
         }
     });
     timed("remove", keys, || {

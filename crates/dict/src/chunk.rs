@@ -1,7 +1,7 @@
 //! Records of a snapshot: raw copies of entries, fit for another thread.
 
 use crate::entry::{Entry, Kind, Shape};
-use crate::{EntryRef, Object, Tag, ValueRef};
+use crate::{Object, Tag, ValueRef};
 
 /// Raw records of a snapshot, in the order of the walk: flat bytes, and the frozen objects beside them. Fit for
 /// another thread; [`Chunk::clear`] keeps the memory, so that chunks can be pooled.
@@ -10,7 +10,16 @@ pub struct Chunk<F> {
     bytes: Vec<u8>,
     /// The objects of those records that have one, in order.
     frozen: Vec<F>,
+    /// What the frozen objects take on the heap.
+    frozen_bytes: usize,
     records: usize,
+}
+
+/// Which record of a [`Chunk`] comes next.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Position {
+    offset: usize,
+    frozen: usize,
 }
 
 /// One entry as it was at the cut.
@@ -32,6 +41,7 @@ impl<F> Chunk<F> {
         Self {
             bytes: Vec::new(),
             frozen: Vec::new(),
+            frozen_bytes: 0,
             records: 0,
         }
     }
@@ -43,42 +53,51 @@ impl<F> Chunk<F> {
     pub fn len(&self) -> usize {
         self.records
     }
-    /// Bytes held, what frozen objects refer to left out.
-    pub fn memory_bytes(&self) -> usize {
-        self.bytes.capacity() + self.frozen.capacity() * size_of::<F>()
+    /// Bytes of the records, and of what their frozen objects keep alive, as if nothing else did.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.len() + self.frozen_bytes
     }
-    /// Forgets the records and keeps the memory.
-    pub fn clear(&mut self) {
+    /// Forgets the records and keeps the memory, if that is not more than `max_kept_bytes`.
+    pub fn clear(&mut self, max_kept_bytes: usize) {
         self.bytes.clear();
+        self.bytes.shrink_to(max_kept_bytes);
         self.frozen.clear();
+        self.frozen_bytes = 0;
         self.records = 0;
+    }
+    /// The record at a position, and the position of the next; `None` at the end.
+    pub fn get(&self, at: Position) -> Option<(Record<'_, F>, Position)> {
+        let rest = self.bytes.get(at.offset..)?;
+        if rest.is_empty() {
+            return None;
+        }
+        let (record, len) = read_record(rest, self.frozen.get(at.frozen));
+        let next = Position {
+            offset: at.offset + len,
+            frozen: at.frozen + usize::from(matches!(record.value, ValueRef::Object(_))),
+        };
+        Some((record, next))
     }
     /// The records in order.
     pub fn records(&self) -> impl Iterator<Item = Record<'_, F>> {
-        let mut rest = self.bytes.as_slice();
-        let mut frozen = self.frozen.iter();
-        (0..self.records).map(move |_| {
-            let (record, len) = read_record(rest, &mut frozen);
-            rest = &rest[len..];
-            record
+        let mut at = Position::default();
+        std::iter::from_fn(move || {
+            let (record, next) = self.get(at)?;
+            at = next;
+            Some(record)
         })
     }
 
-    /// Adds a copy of an entry of a table that is not being changed.
-    pub fn copy<O: Object<Frozen = F>>(&mut self, entry: EntryRef<'_, O>) {
-        // SAFETY: a borrowed entry is live and unchanged, and its object is an `O`.
-        unsafe { self.push::<O>(entry.entry()) }
-    }
-
-    /// Moves the records of `other` to the end of this chunk.
-    pub(crate) fn append(&mut self, other: &mut Self) {
+    /// Moves the records of `other` to the end of this chunk. Returns an empty chunk, with what memory is left over.
+    pub(crate) fn append(&mut self, mut other: Self) -> Self {
         if self.is_empty() {
-            std::mem::swap(self, other);
-        } else {
-            self.bytes.append(&mut other.bytes);
-            self.frozen.append(&mut other.frozen);
-            self.records += std::mem::take(&mut other.records);
+            return std::mem::replace(self, other);
         }
+        self.bytes.append(&mut other.bytes);
+        self.frozen.append(&mut other.frozen);
+        self.frozen_bytes += std::mem::take(&mut other.frozen_bytes);
+        self.records += std::mem::take(&mut other.records);
+        other
     }
 
     /// Copies an entry.
@@ -89,6 +108,7 @@ impl<F> Chunk<F> {
         // SAFETY: the caller's promise, and neither reference outlives this function.
         unsafe {
             if let ValueRef::Object(object) = entry.value::<O>() {
+                self.frozen_bytes += object.memory_bytes();
                 self.frozen.push(object.freeze());
             }
             self.bytes.extend_from_slice(entry.record());
@@ -97,11 +117,8 @@ impl<F> Chunk<F> {
     }
 }
 
-/// Reads the record at the front of `bytes` and says how long it is.
-fn read_record<'a, F>(
-    bytes: &'a [u8],
-    frozen: &mut impl Iterator<Item = &'a F>,
-) -> (Record<'a, F>, usize) {
+/// Reads the record at the front of `bytes`, whose object, if it has one, is `frozen`, and says how long it is.
+fn read_record<'a, F>(bytes: &'a [u8], frozen: Option<&'a F>) -> (Record<'a, F>, usize) {
     let shape = Shape::parse(|offset| bytes[offset]);
     let (key, value) = bytes[shape.key_offset()..].split_at(shape.key_len());
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
@@ -115,7 +132,7 @@ fn read_record<'a, F>(
             shape.value_len(),
         ),
         Kind::Object => (
-            ValueRef::Object(frozen.next().expect("one frozen object per record of one")),
+            ValueRef::Object(frozen.expect("one frozen object per record of one")),
             0,
         ),
     };

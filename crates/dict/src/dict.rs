@@ -3,7 +3,7 @@
 use crate::chunk::Chunk;
 use crate::entry::Entry;
 use crate::hasher::Hasher;
-use crate::snapshot::Snapshots;
+use crate::snapshot::{self, Slice, Snapshots};
 use crate::table::Table;
 use crate::{Cursor, EntryMut, EntryRef, Inserted, Object, Removed, Tag, Value};
 
@@ -311,10 +311,19 @@ impl<O: Object> Dict<O> {
     pub fn snapshot_running(&self) -> bool {
         self.snapshots.is_running()
     }
-    /// Walks on by about `max_entries` entries and appends their records to `chunk`, those of buckets that
-    /// mutations emitted since the last call first. Returns whether the snapshot is complete.
-    pub fn snapshot_walk(&mut self, max_entries: usize, chunk: &mut Chunk<O::Frozen>) -> bool {
-        self.snapshots.walk(&mut self.table, max_entries, chunk)
+    /// Walks on by about a slice and appends the records to `chunk`, those of buckets that mutations emitted since the
+    /// last call first. Returns whether the snapshot is complete.
+    pub fn snapshot_walk(&mut self, slice: Slice, chunk: &mut Chunk<O::Frozen>) -> bool {
+        self.snapshots.walk(&mut self.table, slice, chunk)
+    }
+    /// What records hold that mutations emitted since the last walk: [`Chunk::held_bytes`].
+    pub fn snapshot_pending_bytes(&self) -> usize {
+        self.snapshots.pending_bytes()
+    }
+    /// Appends copies of the entries as they are now, from a position on, whether or not a snapshot is running. Returns the
+    /// position to go on at, as long as the table does not change; 0 is the beginning, and `None` the end.
+    pub fn copy_slice(&self, from: u64, slice: Slice, chunk: &mut Chunk<O::Frozen>) -> Option<u64> {
+        snapshot::copy_slice(&self.table, from, slice, chunk)
     }
     /// Gives a running snapshot up.
     pub fn snapshot_abandon(&mut self) {

@@ -34,10 +34,6 @@ impl<'a, O> EntryRef<'a, O> {
         }
     }
 
-    pub(crate) fn entry(&self) -> Entry {
-        self.entry
-    }
-
     /// The key.
     #[inline]
     pub fn key(&self) -> &'a [u8] {

@@ -78,9 +78,10 @@ mod tagged;
 #[cfg(test)]
 mod tests;
 
-pub use chunk::{Chunk, Record};
+pub use chunk::{Chunk, Position, Record};
 pub use dict::Dict;
 pub use entry_ref::{EntryMut, EntryRef, ObjectMut};
+pub use snapshot::Slice;
 
 /// A value too large or too structured to live inside the entry.
 pub trait Object {

@@ -1,10 +1,34 @@
 //! The running snapshot: what it has visited, and the locks on what it has not.
 
+use std::collections::VecDeque;
+
 use crate::Object;
 use crate::chunk::Chunk;
 use crate::place::Place;
 use crate::segment::Segment;
 use crate::table::Table;
+
+/// Where a slice of a snapshot's walk ends, to within a bucket.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slice {
+    /// Entries visited.
+    pub max_entries: usize,
+    /// Bytes in the chunk: [`Chunk::held_bytes`].
+    pub max_bytes: usize,
+}
+
+impl Slice {
+    /// What is left of it once a chunk has been filled.
+    pub fn without<F>(self, chunk: &Chunk<F>) -> Self {
+        Self {
+            max_entries: self.max_entries.saturating_sub(chunk.len()),
+            max_bytes: self.max_bytes.saturating_sub(chunk.held_bytes()),
+        }
+    }
+}
+
+/// Where a chunk of records that changes emitted counts as full, in bytes.
+const PENDING_CHUNK_BYTES: usize = 128 << 10;
 
 /// The snapshots of one table: at most one runs at a time.
 pub(crate) struct Snapshots<O: Object> {
@@ -14,10 +38,14 @@ pub(crate) struct Snapshots<O: Object> {
 }
 
 struct Running<O: Object> {
-    /// The least hash that the walk has not passed.
-    position: u64,
-    /// Records of buckets that were about to change.
-    pending: Chunk<O::Frozen>,
+    /// The least hash that the walk has not passed; none at the end.
+    position: Option<u64>,
+    /// Records of buckets that were about to change, in chunks, all but the last of which are full.
+    pending: VecDeque<Chunk<O::Frozen>>,
+    /// What `pending` holds: [`Chunk::held_bytes`].
+    pending_bytes: usize,
+    /// An empty chunk, with memory perhaps, for `pending`.
+    spare: Chunk<O::Frozen>,
     /// The table of the cut, once [`crate::Dict::clear`] has put an empty one in its stead.
     set_aside: Option<Table<O>>,
 }
@@ -71,8 +99,10 @@ impl<O: Object> Snapshots<O> {
         assert!(!self.is_running(), "a snapshot is already running");
         self.cuts += 1;
         self.running = Some(Box::new(Running {
-            position: 0,
-            pending: Chunk::new(),
+            position: Some(0),
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            spare: Chunk::new(),
             set_aside: None,
         }));
     }
@@ -111,18 +141,23 @@ impl<O: Object> Snapshots<O> {
         }
     }
 
+    /// See [`crate::Dict::snapshot_pending_bytes`].
+    pub(crate) fn pending_bytes(&self) -> usize {
+        let running = self.running.as_ref();
+        running.map_or(0, |running| running.pending_bytes)
+    }
+
     /// See [`crate::Dict::snapshot_walk`].
     pub(crate) fn walk(
         &mut self,
         table: &mut Table<O>,
-        max_entries: usize,
+        slice: Slice,
         chunk: &mut Chunk<O::Frozen>,
     ) -> bool {
         let Some(running) = &mut self.running else {
             return true;
         };
-        chunk.append(&mut running.pending);
-        let complete = running.walk(table, max_entries, chunk, self.cuts);
+        let complete = running.walk(table, slice, chunk, self.cuts);
         if complete {
             self.running = None;
         }
@@ -134,9 +169,17 @@ impl<O: Object> Running<O> {
     #[cold]
     fn take_bucket(&mut self, table: &mut Table<O>, place: Place, cut: u64) {
         // A table that was put in place after the cut has nothing of it.
-        if self.set_aside.is_none() {
-            visit(table, place, cut, &mut self.pending);
+        if self.set_aside.is_some() || !mark_visited(place.segment, place.bucket(), cut) {
+            return;
         }
+        let full = |chunk: &Chunk<_>| chunk.held_bytes() >= PENDING_CHUNK_BYTES;
+        if self.pending.back().is_none_or(full) {
+            self.pending.push_back(std::mem::take(&mut self.spare));
+        }
+        let chunk = self.pending.back_mut().expect("one was just added");
+        let before = chunk.held_bytes();
+        copy_bucket(table, place, chunk);
+        self.pending_bytes += chunk.held_bytes() - before;
     }
 
     #[cold]
@@ -158,54 +201,77 @@ impl<O: Object> Running<O> {
         }
     }
 
-    /// Goes on over the table of the cut. A table set aside is freed on the way.
+    /// Takes what changes have emitted, the oldest first, and goes on over the table of the cut. A table set aside is freed on
+    /// the way.
     fn walk(
         &mut self,
         table: &mut Table<O>,
-        max_entries: usize,
+        slice: Slice,
         chunk: &mut Chunk<O::Frozen>,
         cut: u64,
     ) -> bool {
-        let mut room = max_entries;
-        loop {
-            let of_cut = self.set_aside.as_mut().unwrap_or(table);
-            let Some(place) = of_cut.place(self.position) else {
-                return true;
+        if let Some(emitted) = self.pending.pop_front() {
+            self.pending_bytes -= emitted.held_bytes();
+            self.spare = chunk.append(emitted);
+        }
+        let is_set_aside = self.set_aside.is_some();
+        let of_cut = self.set_aside.as_mut().unwrap_or(table);
+        let mut room = slice.max_entries.saturating_sub(chunk.len());
+        while room > 0 && chunk.held_bytes() < slice.max_bytes {
+            let Some(place) = self.position.and_then(|position| of_cut.place(position)) else {
+                return self.pending.is_empty();
             };
             let next = place.bucket_end();
-            // Copying two buckets takes about as long as an entry takes to come from memory.
-            if let Some(next) = next.and_then(|next| of_cut.place(next))
-                && let Some(ahead) = next.bucket_end().and_then(|ahead| of_cut.place(ahead))
-            {
-                of_cut.prefetch_entries(ahead);
+            prefetch(of_cut, next);
+            let visited = match mark_visited(place.segment, place.bucket(), cut) {
+                true => copy_bucket(of_cut, place, chunk),
+                false => 0,
+            };
+            if is_set_aside && next == place.segment_end() {
+                of_cut.free_at(place);
             }
-            let visited = visit(of_cut, place, cut, chunk);
-            if let Some(set_aside) = &mut self.set_aside
-                && next == place.segment_end()
-            {
-                set_aside.free_at(place);
-            }
-            let Some(next) = next else { return true };
             self.position = next;
             // A bucket without entries costs time too.
             room = room.saturating_sub(visited.max(1));
-            if room == 0 {
-                return false;
-            }
+        }
+        false
+    }
+}
+
+/// See [`crate::Dict::copy_slice`].
+pub(crate) fn copy_slice<O: Object>(
+    table: &Table<O>,
+    from: u64,
+    slice: Slice,
+    chunk: &mut Chunk<O::Frozen>,
+) -> Option<u64> {
+    let mut room = slice.max_entries;
+    let mut position = from;
+    loop {
+        let place = table.place(position)?;
+        let next = place.bucket_end();
+        prefetch(table, next);
+        let copied = copy_bucket(table, place, chunk);
+        position = next?;
+        room = room.saturating_sub(copied.max(1));
+        if room == 0 || chunk.held_bytes() >= slice.max_bytes {
+            return Some(position);
         }
     }
 }
 
-/// Appends the entries of a bucket to `chunk`, unless the cut has them already. Returns how many.
-fn visit<O: Object>(
-    table: &mut Table<O>,
-    place: Place,
-    cut: u64,
-    chunk: &mut Chunk<O::Frozen>,
-) -> usize {
-    if !mark_visited(place.segment, place.bucket(), cut) {
-        return 0;
+/// Has the entries fetched of the bucket behind the one that begins at `next`.
+fn prefetch<O: Object>(table: &Table<O>, next: Option<u64>) {
+    // Copying two buckets takes about as long as an entry takes to come from memory.
+    if let Some(next) = next.and_then(|next| table.place(next))
+        && let Some(ahead) = next.bucket_end().and_then(|ahead| table.place(ahead))
+    {
+        table.prefetch_entries(ahead);
     }
+}
+
+/// Appends the entries of a bucket to `chunk`. Returns how many.
+fn copy_bucket<O: Object>(table: &Table<O>, place: Place, chunk: &mut Chunk<O::Frozen>) -> usize {
     let before = chunk.len();
     for entry in table.entries_at(place) {
         // SAFETY: the table's entries are live, and hold objects of its type.

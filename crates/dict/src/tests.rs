@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Chunk, Cursor, Dict, EntryRef, Object, Tag, Value, ValueRef};
+use crate::{Chunk, Cursor, Dict, EntryRef, Object, Slice, Tag, Value, ValueRef};
 
 /// An object that can be counted: all share one `Arc`.
 #[derive(Debug)]
@@ -350,9 +350,11 @@ impl Case {
             return;
         }
         let mut chunk = Chunk::new();
-        let complete = self
-            .dict
-            .snapshot_walk(self.random.below(4) as usize, &mut chunk);
+        let slice = Slice {
+            max_entries: 1 + self.random.below(4) as usize,
+            max_bytes: 1 + self.random.below(1000) as usize,
+        };
+        let complete = self.dict.snapshot_walk(slice, &mut chunk);
         assert_eq!(chunk.records().count(), chunk.len());
         for record in chunk.records() {
             let value = plain(record.value, String::clone);
@@ -528,7 +530,11 @@ fn an_empty_table_allocates_nothing() {
     assert!(dict.get(b"").is_none() && dict.remove(b"").is_none() && dict.get_mut(b"").is_none());
     assert!(dict.random(&mut || 0).is_none());
     dict.snapshot_begin();
-    assert!(dict.snapshot_walk(1, &mut Chunk::new()));
+    let slice = Slice {
+        max_entries: 1,
+        max_bytes: 1,
+    };
+    assert!(dict.snapshot_walk(slice, &mut Chunk::new()));
     assert_eq!(dict.memory_bytes(), 0);
     dict.insert(b"", Value::Bytes(b""), None, Tag(u32::MAX));
     assert_eq!(

@@ -8,7 +8,7 @@ mod as_commands;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lastsave_aof::SyncTicket;
-use lastsave_dict::Chunk;
+use lastsave_dict::{Chunk, Position, Record};
 use lastsave_keyspace::{Garbage, Object};
 use lastsave_rdb::{Aux, Encoder, EncoderOptions};
 use lastsave_vfs::{Error, FileId, OpenMode, Result, SyncKind, Vfs};
@@ -79,6 +79,14 @@ impl SnapshotPart {
             Self::Databases(_) | Self::End => 0,
         }
     }
+
+    /// Bytes that it keeps alive.
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Records(_, chunk) => chunk.held_bytes(),
+            Self::Databases(_) | Self::End => 0,
+        }
+    }
 }
 
 impl std::fmt::Debug for SnapshotPart {
@@ -121,7 +129,7 @@ pub struct SnapshotSpec {
     pub checksums: bool,
     /// How long to wait after each key, in microseconds (`rdb-key-save-delay`): for tests. The driver does the waiting.
     pub key_delay_us: u64,
-    /// Sync each time this many bytes have been written: `rdb-save-incremental-fsync`.
+    /// Begin to write back each time some megabytes have been written: `rdb-save-incremental-fsync`.
     pub incremental_sync: bool,
 }
 
@@ -148,6 +156,10 @@ pub struct SnapshotWriter {
     spec: SnapshotSpec,
     withdrawal: Withdrawal,
     encoding: Encoding,
+    /// The records being encoded.
+    part: Option<Part>,
+    /// Those before, for a pool.
+    emptied: Option<Chunk<Object>>,
     state: State,
     file: Option<FileId>,
     /// Encoded bytes taken from the encoder and not written, from `out_start` on.
@@ -165,6 +177,13 @@ impl std::fmt::Debug for SnapshotWriter {
             .field("state", &self.state)
             .finish_non_exhaustive()
     }
+}
+
+/// Records of a database, and which of them comes next.
+struct Part {
+    db: usize,
+    chunk: Chunk<Object>,
+    next: Position,
 }
 
 enum Encoding {
@@ -185,7 +204,11 @@ enum State {
 /// Encoded bytes are written in pieces of about this size.
 const WRITE_LEN: usize = 256 << 10;
 
-/// With incremental sync, the file is synced each time this many bytes have been written: Redis's 4 MiB.
+/// An emptied chunk keeps so much memory at most: one that was filled by a burst of changes gives it back.
+const MAX_POOLED_BYTES: usize = 512 << 10;
+
+/// With incremental sync, writing back begins each time this many bytes have been written: Redis's 4 MiB. A real sync would
+/// make the file system commit its journal, which holds up whoever writes to the log.
 const INCREMENTAL_SYNC_LEN: u64 = 4 << 20;
 
 impl SnapshotWriter {
@@ -202,6 +225,8 @@ impl SnapshotWriter {
             spec,
             withdrawal: Withdrawal::default(),
             encoding,
+            part: None,
+            emptied: None,
             state: State::Open,
             file: None,
             out: Vec::new(),
@@ -222,12 +247,14 @@ impl SnapshotWriter {
         &self.spec
     }
 
-    /// Encodes the next part. Returns its chunk, emptied, for a pool.
+    /// Takes the next part in, when [`SnapshotWriter::step`] needs one. Returns the chunk of the part before, emptied, for a
+    /// pool.
     ///
     /// # Panics
-    /// If a part follows [`SnapshotPart::End`].
+    /// If the part before is not encoded whole, or was [`SnapshotPart::End`].
     pub fn feed(&mut self, part: SnapshotPart) -> Option<Chunk<Object>> {
         assert!(!self.ended, "a snapshot goes on behind its end");
+        assert!(self.part.is_none(), "a part comes before it is needed");
         match part {
             SnapshotPart::Databases(databases) => {
                 if let Encoding::Rdb(encoder) = &mut self.encoding {
@@ -235,26 +262,19 @@ impl SnapshotWriter {
                         encoder.database(db, keys, expiring);
                     }
                 }
-                None
             }
-            SnapshotPart::Records(db, mut chunk) => {
-                for record in chunk.records() {
-                    match &mut self.encoding {
-                        Encoding::Rdb(encoder) => encoder.record(db, &record),
-                        Encoding::Commands(encoder) => encoder.record(db, &record),
-                    }
-                }
-                chunk.clear();
-                Some(chunk)
+            SnapshotPart::Records(db, chunk) => {
+                let next = Position::default();
+                self.part = Some(Part { db, chunk, next });
             }
             SnapshotPart::End => {
                 if let Encoding::Rdb(encoder) = &mut self.encoding {
                     encoder.finish();
                 }
                 self.ended = true;
-                None
             }
         }
+        self.emptied.take()
     }
 
     /// Does the next operation. After an error call [`SnapshotWriter::abandon`].
@@ -319,11 +339,12 @@ impl SnapshotWriter {
     fn step_write(&mut self, vfs: &mut dyn Vfs) -> Result<Step> {
         let file = self.open_file();
         if self.spec.incremental_sync && self.unsynced_len >= INCREMENTAL_SYNC_LEN {
-            vfs.sync(file, SyncKind::Data)?;
+            vfs.sync(file, SyncKind::Begin)?;
             self.unsynced_len = 0;
             return Ok(Step::Operation);
         }
         if self.out_start == self.out.len() {
+            self.encode_some();
             let enough = if self.ended { 1 } else { WRITE_LEN };
             if self.encoding.pending_len() < enough {
                 if !self.ended {
@@ -344,6 +365,29 @@ impl SnapshotWriter {
         Ok(Step::Wrote(taken))
     }
 
+    /// Encodes until there is enough to write, or nothing left to encode.
+    fn encode_some(&mut self) {
+        while self.encoding.pending_len() < WRITE_LEN {
+            if self.encoding.advance() {
+                continue;
+            }
+            let Some(part) = &mut self.part else {
+                return;
+            };
+            match part.chunk.get(part.next) {
+                Some((record, next)) => {
+                    self.encoding.begin(part.db, &record);
+                    part.next = next;
+                }
+                None => {
+                    part.chunk.clear(MAX_POOLED_BYTES);
+                    self.emptied = self.part.take().map(|part| part.chunk);
+                    return;
+                }
+            }
+        }
+    }
+
     fn open_file(&self) -> FileId {
         self.file
             .expect("the file is open from the first step until its sync")
@@ -358,6 +402,21 @@ impl SnapshotWriter {
 }
 
 impl Encoding {
+    fn begin(&mut self, db: usize, record: &Record<'_, Object>) {
+        match self {
+            Self::Rdb(encoder) => encoder.begin(db, record),
+            Self::Commands(encoder) => encoder.begin(db, record),
+        }
+    }
+
+    /// Goes on with a large value that is not encoded whole; false if there is none.
+    fn advance(&mut self) -> bool {
+        match self {
+            Self::Rdb(encoder) => encoder.advance(),
+            Self::Commands(encoder) => encoder.advance(),
+        }
+    }
+
     fn pending_len(&self) -> usize {
         match self {
             Self::Rdb(encoder) => encoder.pending().len(),

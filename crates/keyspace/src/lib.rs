@@ -28,7 +28,7 @@ pub use call::{
 pub use evict::{Among, EvictionPolicy};
 pub use garbage::Garbage;
 pub use object::{Object, OwnedValue, Type, Usage, encoding_name};
-pub use store::{Database, ExpireSlice, Keyspace, Settings};
+pub use store::{CopyPosition, Database, ExpireSlice, Keyspace, Settings};
 pub use table::{
     ACL_CATEGORIES, COMMANDS, Command, CommandFlags, Group, Handler, KeyRange, KeySpec, KeysBegin,
     KeysExtent, Resolved, ServerCommand, arity_error, lookup, lookup_subcommand, resolve,

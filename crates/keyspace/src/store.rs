@@ -1,11 +1,15 @@
 //! The databases.
 
+mod snapshot;
+
 use lastsave_dict::{Chunk, Cursor, Dict, EntryMut, Tag};
 
 use crate::call::is_due;
 use crate::evict::{EvictionPolicy, EvictionPool};
 use crate::values::append_digest;
 use crate::{Garbage, Lfu, Object, OwnedValue, Usage, tag};
+
+pub use snapshot::CopyPosition;
 
 /// What of the configuration the keyspace itself obeys; the engine keeps it up to date.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -313,90 +317,6 @@ impl Keyspace {
     /// Exchanges two databases; a running snapshot keeps filing keys under the numbers of its cut.
     pub(crate) fn swap_databases(&mut self, first: usize, second: usize) {
         self.databases.swap(first, second);
-    }
-
-    /// Begins a snapshot of all databases: what [`Keyspace::snapshot_walk`] yields is the data of this moment.
-    ///
-    /// # Panics
-    /// If one is already running.
-    pub fn snapshot_begin(&mut self) {
-        for (number, database) in self.databases.iter_mut().enumerate() {
-            database.snapshot_db = number;
-            database.keys.snapshot_begin();
-        }
-    }
-
-    /// Walks on by about `max_entries` entries and appends to `out` chunks of records, each of one database
-    /// (numbered as at the cut, SWAPDB or not). Returns whether the snapshot is complete. `new_chunk` gives an
-    /// empty chunk, from a pool perhaps.
-    ///
-    /// Records that changes in other databases emitted come along, so that they need not be held until the
-    /// walk arrives there.
-    pub fn snapshot_walk(
-        &mut self,
-        max_entries: usize,
-        new_chunk: &mut dyn FnMut() -> Chunk<Object>,
-        out: &mut Vec<(usize, Chunk<Object>)>,
-    ) -> bool {
-        let mut left = max_entries;
-        let mut complete = true;
-        for number in 0..self.databases.len() {
-            let Some(database) = self
-                .databases
-                .iter_mut()
-                .find(|database| database.snapshot_db == number)
-            else {
-                continue;
-            };
-            if !database.keys.snapshot_running() {
-                continue;
-            }
-            let mut chunk = self.spare_chunk.take().unwrap_or_else(&mut *new_chunk);
-            let done = database.keys.snapshot_walk(left, &mut chunk);
-            // A walk that stopped short has used its share up, on empty buckets perhaps.
-            left = if done {
-                left.saturating_sub(chunk.len())
-            } else {
-                0
-            };
-            complete &= done;
-            if chunk.is_empty() {
-                self.spare_chunk = Some(chunk);
-            } else {
-                out.push((number, chunk));
-            }
-        }
-        complete
-    }
-
-    /// Copies of all entries as they are now, in chunks of at most `max_entries` of one database: a snapshot made in one go,
-    /// whether or not another one is under way.
-    pub fn frozen_records(
-        &self,
-        max_entries: usize,
-    ) -> impl Iterator<Item = (usize, Chunk<Object>)> {
-        self.databases
-            .iter()
-            .enumerate()
-            .flat_map(move |(db, database)| {
-                let mut entries = database.keys.iter();
-                std::iter::from_fn(move || {
-                    let mut chunk = Chunk::new();
-                    for entry in entries.by_ref().take(max_entries) {
-                        chunk.copy(entry);
-                    }
-                    (!chunk.is_empty()).then_some((db, chunk))
-                })
-            })
-    }
-
-    /// Gives a running snapshot up.
-    pub fn snapshot_abandon(&mut self) {
-        for database in &mut self.databases {
-            if database.keys.snapshot_running() {
-                database.keys.snapshot_abandon();
-            }
-        }
     }
 
     /// A hash of the whole content (databases, keys, values, expiries), independent of the order of keys and of

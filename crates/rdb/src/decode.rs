@@ -6,7 +6,8 @@ use std::io::Read;
 
 use lastsave_keyspace::{OwnedValue, Settings, Usage};
 
-use crate::format::{is_readable_type, opcode};
+use crate::check::module_name;
+use crate::format::{is_readable_type, opcode, value_type};
 use crate::input::{Fault, Input};
 use crate::value::{ValueFault, Words, read_value};
 
@@ -64,6 +65,9 @@ pub enum DecodeErrorKind {
     UnsupportedVersion(u32),
     /// A value type or opcode that this decoder does not know.
     UnknownType(u8),
+    /// Functions, or the data of a module: refused rather than passed over, since the next save would lose them. In Redis's
+    /// words, if it has any.
+    Foreign(Cow<'static, str>),
     /// A length, an encoding, a compressed string or a value that cannot be.
     Malformed(Cow<'static, str>),
     /// A value that contradicts itself, in Redis's words.
@@ -87,7 +91,7 @@ impl fmt::Display for DecodeErrorKind {
                 write!(f, "Can't handle RDB format version {version}")
             }
             Self::UnknownType(number) => write!(f, "Invalid object type: {number}"),
-            Self::Malformed(what) => f.write_str(what),
+            Self::Foreign(what) | Self::Malformed(what) => f.write_str(what),
             Self::Unsound(words) => f.write_str(&words.text),
             // Redis calls the computed checksum the expected one.
             Self::WrongChecksum { expected, actual } => {
@@ -251,10 +255,31 @@ impl<R: Read> Decoder<R> {
                 }
                 opcode::END => return self.end(),
                 kind if is_readable_type(kind) => return self.key_and_value(kind),
-                // Functions and module data are refused rather than passed over: the next save would lose them.
+                opcode::MODULE_AUX => return Err(self.foreign("AUX module data", "module")?),
+                value_type::MODULE | value_type::MODULE_2 => {
+                    let start = self.field_start;
+                    self.field(Input::string)?;
+                    let refusal = self.foreign("module data", "module type")?;
+                    self.field_start = start;
+                    return Err(refusal);
+                }
+                opcode::FUNCTION | opcode::FUNCTION2 => {
+                    let words = "The RDB file contains functions, which cannot be loaded here";
+                    return Err(DecodeErrorKind::Foreign(words.into()));
+                }
                 other => return Err(DecodeErrorKind::UnknownType(other)),
             }
         }
+    }
+
+    /// What is to be said of a module's data, at the module's number.
+    fn foreign(&mut self, data: &str, whose: &str) -> Result<DecodeErrorKind, DecodeErrorKind> {
+        let start = self.field_start;
+        let name = module_name(self.field(Input::length)?);
+        self.field_start = start;
+        let words =
+            format!("The RDB file contains {data} I can't load: no matching {whose} '{name}'");
+        Ok(DecodeErrorKind::Foreign(words.into()))
     }
 
     fn key_and_value(&mut self, kind: u8) -> Result<Item, DecodeErrorKind> {

@@ -2,14 +2,14 @@
 
 mod value;
 
-use lastsave_dict::Record;
+use lastsave_dict::{Object as _, Record, ValueRef};
 use lastsave_keyspace::{Object, Usage, UsageClock};
 
 use crate::format::opcode;
 use crate::lzf::Compressor;
 use lastsave_crc::Crc64;
 
-use value::{ValueWriter, put_length};
+use value::{Rest, ValueWriter, put_length};
 pub use value::{encode_value, encode_value_with};
 
 /// How to encode.
@@ -36,13 +36,25 @@ pub struct Aux {
     pub aof_base: bool,
 }
 
+/// Values that take no more memory than this, in bytes, are encoded at once.
+const SMALL_BYTES: usize = 64 << 10;
+
+/// About so many bytes are added to the buffer by one [`Encoder::advance`].
+const ADVANCE_LEN: usize = 64 << 10;
+
 /// Encodes a snapshot into a buffer that the caller drains as it goes: [`Encoder::new`], then for each database
 /// [`Encoder::database`] and its records, then [`Encoder::finish`]; [`Encoder::take`] at any time.
+///
+/// A record is either added whole, by [`Encoder::record`], or by [`Encoder::begin`] and [`Encoder::advance`] until there is no
+/// more of it: then the buffer grows by a bounded number of bytes at a time, whatever the size of the value (but of an
+/// element in it).
 pub struct Encoder {
     options: EncoderOptions,
     compressor: Compressor,
     checksum: Crc64,
     selected: Option<usize>,
+    /// A large value that is not written whole yet.
+    open: Option<(Object, Rest)>,
     pending: Vec<u8>,
 }
 
@@ -54,6 +66,7 @@ impl Encoder {
             compressor: Compressor::new(),
             checksum: Crc64::new(),
             selected: None,
+            open: None,
             pending: Vec::with_capacity(256),
         };
         encoder
@@ -85,7 +98,9 @@ impl Encoder {
     fn writer(&mut self) -> ValueWriter<'_> {
         ValueWriter {
             out: &mut self.pending,
-            compressor: self.options.compression.then_some(&mut self.compressor),
+            compressor: &mut self.compressor,
+            compresses: self.options.compression,
+            parts_strings: true,
         }
     }
 
@@ -105,6 +120,16 @@ impl Encoder {
 
     /// One key; SELECTDB before it if the database differs from the last one.
     pub fn record(&mut self, db: usize, record: &Record<'_, Object>) {
+        self.begin(db, record);
+        while self.advance() {}
+    }
+
+    /// As [`Encoder::record`], but a large value may be left open.
+    ///
+    /// # Panics
+    /// If one is open already.
+    pub fn begin(&mut self, db: usize, record: &Record<'_, Object>) {
+        assert!(self.open.is_none(), "the value before is not whole");
         if self.selected != Some(db) {
             self.select(db);
         }
@@ -124,11 +149,37 @@ impl Encoder {
         let mut writer = self.writer();
         writer.kind(record.value);
         writer.string(record.key);
-        writer.value(record.value);
+        match record.value {
+            ValueRef::Object(object) if object.memory_bytes() > SMALL_BYTES => {
+                self.open = writer.begin(object).map(|rest| (object.clone(), rest));
+            }
+            value => writer.value(value),
+        }
+    }
+
+    /// Goes on with the value that is open. Returns false if there is none.
+    pub fn advance(&mut self) -> bool {
+        let Some((object, mut rest)) = self.open.take() else {
+            return false;
+        };
+        let enough = self.pending.len() + ADVANCE_LEN;
+        let mut writer = self.writer();
+        while let Some(next) = writer.piece(&object, rest) {
+            if writer.out.len() >= enough {
+                self.open = Some((object, next));
+                break;
+            }
+            rest = next;
+        }
+        true
     }
 
     /// The end marker and the checksum. The last bytes are then in [`Encoder::pending`].
+    ///
+    /// # Panics
+    /// If a value is open.
     pub fn finish(&mut self) {
+        assert!(self.open.is_none(), "the last value is not whole");
         self.pending.push(opcode::END);
         let checksum = if self.options.checksum {
             self.checksum.update(&self.pending);

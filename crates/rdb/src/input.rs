@@ -6,7 +6,7 @@ use crate::format::encoding;
 use crate::lzf;
 use lastsave_crc::Crc64;
 
-const BUFFER_BYTES: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Why a primitive could not be read.
 #[derive(Debug)]
@@ -198,6 +198,15 @@ impl<R: Read> Input<R> {
 
     /// A string in any of its encodings, as its bytes.
     pub(crate) fn string(&mut self) -> Result<Vec<u8>, Fault> {
+        // Most strings are short, and whole in the buffer.
+        if let Some((&len @ 0..64, rest)) = self.available().split_first()
+            && let Some(bytes) = rest.get(..usize::from(len))
+        {
+            let bytes = bytes.to_vec();
+            self.read_offset = self.offset() + 1;
+            self.position += 1 + bytes.len();
+            return Ok(bytes);
+        }
         let first = match self.length_or_encoding()? {
             Length::Plain(length) => return self.bytes(length),
             Length::Encoding(first) => first,
@@ -209,7 +218,7 @@ impl<R: Read> Input<R> {
             encoding::LZF => return self.compressed_string(),
             _ => return Err(Fault::StringEncoding(first & 0x3f)),
         };
-        Ok(number.to_string().into_bytes())
+        Ok(itoa::Buffer::new().format(number).as_bytes().to_vec())
     }
 
     fn compressed_string(&mut self) -> Result<Vec<u8>, Fault> {

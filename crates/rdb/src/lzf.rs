@@ -209,6 +209,19 @@ fn put_match(output: &mut [u8], written: usize, distance: u32, length: usize) ->
     }
 }
 
+/// What `input` takes in literal runs alone, in bytes.
+pub(crate) fn literals_len(input: &[u8]) -> usize {
+    input.len() + input.len().div_ceil(MAX_LITERALS)
+}
+
+/// Appends `input` in literal runs alone.
+pub(crate) fn append_literals(out: &mut Vec<u8>, input: &[u8]) {
+    for run in input.chunks(MAX_LITERALS) {
+        out.push(run.len() as u8 - 1);
+        out.extend_from_slice(run);
+    }
+}
+
 /// Whether `compressed` bytes can stand for `length` bytes at all: asked before memory is taken for them.
 pub(crate) fn plausible(compressed: u64, length: u64) -> bool {
     length <= compressed.saturating_mul(MAX_EXPANSION)

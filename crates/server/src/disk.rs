@@ -1,13 +1,13 @@
 //! [`Vfs`] over real files.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::Sender;
 use lastsave_vfs::{DirEntry, Errno, Error, FileId, Op, OpenMode, Result, SyncKind, Vfs};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom};
+use rustix::fs::{Advice, AtFlags, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno as Os;
 
 /// A real directory and the files opened in it. A clone shares the open files, so that a [`FileId`] means the same
@@ -147,6 +147,8 @@ impl Vfs for RealDisk {
 
     fn sync(&mut self, file: FileId, kind: SyncKind) -> Result<()> {
         self.with(Op::Sync, file, |fd| match kind {
+            // Pages that are said to be needed no more are written back first, without waiting.
+            SyncKind::Begin => rustix::fs::fadvise(fd, 0, None, Advice::DontNeed),
             SyncKind::Data => rustix::fs::fdatasync(fd),
             SyncKind::All => rustix::fs::fsync(fd),
         })
@@ -207,21 +209,6 @@ impl Vfs for RealDisk {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
-
-    /// Clones made before stay in the directory that they know: what a job has begun there it ends there.
-    fn change_dir(&mut self, path: &str) -> Result<String> {
-        let dir = self.open_dir(Op::Open, path)?;
-        let full_path = full_path(&dir).map_err(|errno| error(Op::Open, path, errno))?;
-        self.dir = Arc::new(dir);
-        Ok(full_path)
-    }
-}
-
-/// The full path of an open directory.
-fn full_path(dir: &OwnedFd) -> rustix::io::Result<String> {
-    let link = format!("/proc/self/fd/{}", dir.as_raw_fd());
-    let path = rustix::fs::readlink(link, Vec::new())?;
-    Ok(path.to_string_lossy().into_owned())
 }
 
 fn open_root(dir: &Path) -> Result<OwnedFd> {
@@ -279,24 +266,6 @@ mod tests {
         assert_eq!(rustix::fs::fdatasync(&held.fd), Ok(()));
         let error = disk.sync(file, SyncKind::Data).expect_err("closed");
         assert_eq!(error.to_string(), "Bad file descriptor");
-    }
-
-    #[test]
-    fn another_directory_is_for_what_is_opened_from_then_on() {
-        let first = tempfile::tempdir().expect("a directory");
-        let second = first.path().join("second");
-        std::fs::create_dir(&second).expect("made");
-        let mut disk = RealDisk::new(first.path()).expect("it is there");
-        let mut job = disk.clone();
-        let file = disk.open("log", OpenMode::Append).expect("open");
-        let error = disk.change_dir("missing").expect_err("it is not there");
-        assert_eq!(error.to_string(), "No such file or directory");
-        let full_path = disk.change_dir("second").expect("it is there");
-        assert!(full_path.starts_with('/') && full_path.ends_with("/second"));
-        disk.write(file, b"on").expect("the open file stays");
-        disk.open("new", OpenMode::Append).expect("open");
-        job.rename("log", "old").expect("the clone stays");
-        assert!(second.join("new").exists() && first.path().join("old").exists());
     }
 
     #[test]

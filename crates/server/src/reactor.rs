@@ -10,7 +10,7 @@ use lastsave_engine::{
     ClientId, Config, Engine, Host, Job, JobId, JobOutcome, Level, LoadProgress, Output,
 };
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
@@ -242,9 +242,14 @@ impl Reactor {
             tv_sec: (wait_us / 1_000_000) as i64,
             tv_nsec: (wait_us % 1_000_000 * 1000) as i64,
         };
-        match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => panic!("epoll_wait: {errno}"),
+        let waited = if self.engine.holds_input() {
+            self.wait_for_workers(&mut events, &timeout)
+        } else {
+            epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)).map(|_| ())
+        };
+        match waited {
+            Ok(()) | Err(Errno::INTR) => {}
+            Err(errno) => panic!("waiting for events: {errno}"),
         }
         let now_us = self.clock.read();
         for event in &events {
@@ -286,6 +291,27 @@ impl Reactor {
             self.tell_facts(now_us);
         }
         status
+    }
+
+    /// Waits until a thread or a signal has something to say, and for nothing else.
+    fn wait_for_workers(
+        &self,
+        events: &mut Vec<epoll::Event>,
+        timeout: &Timespec,
+    ) -> rustix::io::Result<()> {
+        let mut fds = [
+            PollFd::new(self.workers.wake(), PollFlags::IN),
+            PollFd::new(self.signals.wake(), PollFlags::IN),
+        ];
+        poll(&mut fds, Some(timeout))?;
+        for (fd, token) in fds.iter().zip([WAKE, SIGNAL]) {
+            if !fd.revents().is_empty() {
+                let data = epoll::EventData::new_u64(token);
+                let flags = epoll::EventFlags::IN;
+                events.push(epoll::Event { flags, data });
+            }
+        }
+        Ok(())
     }
 
     /// How long to wait at most, until the engine has something to do by itself.
@@ -398,7 +424,7 @@ impl Reactor {
     /// Reads what a connection has sent and leaves it in the inbox.
     fn receive(&mut self, place: usize, now_us: u64) {
         for _ in 0..READS {
-            if !self.receive_some(place, now_us) {
+            if self.engine.holds_input() || !self.receive_some(place, now_us) {
                 return;
             }
         }

@@ -42,6 +42,8 @@ pub enum OpenMode {
 /// What [`Vfs::sync`] makes durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncKind {
+    /// Nothing: what has been written is only sent on its way to the device, so that a later sync has less to wait for.
+    Begin,
     /// The bytes, and the size needed to read them back: `fdatasync`.
     Data,
     /// All of the file's own state: `fsync`.
@@ -86,7 +88,7 @@ pub trait Vfs {
     /// Cuts the file to `len` bytes. Durable only after [`Vfs::sync`].
     fn truncate(&mut self, file: FileId, len: u64) -> Result<()>;
 
-    /// Makes everything written to this file so far durable; not its name (see [`Vfs::sync_dir`]). After an
+    /// Makes everything written to this file so far durable (but see [`SyncKind::Begin`]); not its name (see [`Vfs::sync_dir`]). After an
     /// error nothing about unsynced bytes is known, and a later success says nothing about them.
     fn sync(&mut self, file: FileId, kind: SyncKind) -> Result<()>;
 
@@ -108,16 +110,6 @@ pub trait Vfs {
 
     /// The names in a directory, sorted.
     fn list(&mut self, path: &str) -> Result<Vec<DirEntry>>;
-
-    /// Makes another directory the data directory, and returns its full path. Open files stay what they are. A disk
-    /// that has but the one refuses.
-    fn change_dir(&mut self, path: &str) -> Result<String> {
-        Err(Error {
-            op: Op::Open,
-            path: path.to_owned(),
-            errno: Errno::NotSupported,
-        })
-    }
 }
 
 /// No files at all: every call is refused. For code that must not touch any.

@@ -1,20 +1,51 @@
 //! A snapshot as commands: a base without RDB (`aof-use-rdb-preamble no`).
 
+mod stream;
+
 use lastsave_aof::Checksum;
-use lastsave_dict::{Record, ValueRef};
+use lastsave_dict::{Object as _, Record, ValueRef};
 use lastsave_keyspace::values::listpack::Item;
-use lastsave_keyspace::values::stream::{Group, StreamId};
-use lastsave_keyspace::values::{SortedSet, Stream};
 use lastsave_keyspace::{Object, number};
+
+use stream::StreamRest;
 
 /// Elements of a collection that one command adds at most.
 const ELEMENTS_PER_COMMAND: usize = 64;
 
+/// Values that take no more memory than this, in bytes, are written at once.
+const SMALL_BYTES: usize = 64 << 10;
+
+/// About so many bytes are added to the buffer by one [`CommandEncoder::advance`], and so many of a long string.
+const ADVANCE_LEN: usize = 64 << 10;
+
 /// Writes the commands that make keys what they are.
 pub(super) struct CommandEncoder {
-    out: Vec<u8>,
+    out: Words,
     selected_db: Option<usize>,
+    /// A key whose large value is not written whole yet.
+    open: Option<Open>,
     checksum: Option<Checksum>,
+}
+
+struct Open {
+    key: Vec<u8>,
+    object: Object,
+    expires_at_ms: Option<u64>,
+    rest: Rest,
+}
+
+/// How far the writing of an object has come. An `index` counts the elements written.
+enum Rest {
+    /// A string, from this offset on.
+    Text(usize),
+    /// A list, from this node on.
+    Nodes { node: usize, index: usize },
+    /// A hash or a set, from this cursor on.
+    Table { cursor: u64, index: usize },
+    /// A sorted set, from this rank on.
+    Ranks(usize),
+    /// Parts of a stream.
+    Stream(StreamRest),
 }
 
 impl CommandEncoder {
@@ -22,80 +53,168 @@ impl CommandEncoder {
     pub(super) fn new(timestamp_s: Option<u64>, checksums: bool) -> Self {
         let note = timestamp_s.map(|timestamp_s| format!("#TS:{timestamp_s}\r\n"));
         Self {
-            out: note.unwrap_or_default().into_bytes(),
+            out: Words(note.unwrap_or_default().into_bytes()),
             selected_db: None,
+            open: None,
             checksum: checksums.then(Checksum::new),
         }
     }
 
     /// Bytes written and not taken yet.
     pub(super) fn pending_len(&self) -> usize {
-        self.out.len()
+        self.out.0.len()
     }
 
     /// Takes the pending bytes out, leaving an empty buffer of `replacement`'s memory.
     pub(super) fn take(&mut self, replacement: Vec<u8>) -> Vec<u8> {
         if let Some(checksum) = &mut self.checksum {
-            checksum.update(&self.out);
-            checksum.close(&mut self.out);
+            checksum.update(&self.out.0);
+            // A line can stand only between commands.
+            if self.open.is_none() {
+                checksum.close(&mut self.out.0);
+            }
         }
-        std::mem::replace(&mut self.out, replacement)
+        std::mem::replace(&mut self.out.0, replacement)
     }
 
-    /// One key: SELECT where needed, what makes its value, PEXPIREAT.
-    pub(super) fn record(&mut self, db: usize, record: &Record<'_, Object>) {
+    /// One key: SELECT where needed, what makes its value, PEXPIREAT. A large value is left open.
+    pub(super) fn begin(&mut self, db: usize, record: &Record<'_, Object>) {
         let mut digits = itoa::Buffer::new();
         if self.selected_db != Some(db) {
-            self.command(&[b"SELECT", digits.format(db).as_bytes()]);
+            self.out.command(&[b"SELECT", digits.format(db).as_bytes()]);
             self.selected_db = Some(db);
         }
-        let key = record.key;
+        let (key, expires_at_ms) = (record.key, record.expires_at_ms);
         match record.value {
             ValueRef::Integer(value) => {
-                self.command(&[b"SET", key, digits.format(value).as_bytes()]);
+                self.out
+                    .command(&[b"SET", key, digits.format(value).as_bytes()]);
             }
-            ValueRef::Bytes(bytes) => self.command(&[b"SET", key, bytes]),
-            ValueRef::Object(Object::Text(text)) => self.command(&[b"SET", key, text]),
-            ValueRef::Object(Object::List(list)) => {
-                self.elements(b"RPUSH", key, list.len(), list.iter().map(|item| [item]));
+            ValueRef::Bytes(bytes) => self.out.command(&[b"SET", key, bytes]),
+            ValueRef::Object(object) => {
+                let mut rest = self.out.begin_object(key, object);
+                if object.memory_bytes() > SMALL_BYTES {
+                    self.open = Some(Open {
+                        key: key.to_vec(),
+                        object: object.clone(),
+                        expires_at_ms,
+                        rest,
+                    });
+                    return;
+                }
+                while let Some(next) = self.out.piece(key, object, rest) {
+                    rest = next;
+                }
             }
-            ValueRef::Object(Object::Set(set)) => {
-                self.elements(b"SADD", key, set.len(), set.iter().map(|item| [item]));
-            }
-            ValueRef::Object(Object::Hash(hash)) => {
-                let pairs = hash.iter().map(|(field, value)| [field, value]);
-                self.elements(b"HMSET", key, hash.len(), pairs);
-            }
-            ValueRef::Object(Object::SortedSet(set)) => self.sorted_set(key, set),
-            ValueRef::Object(Object::Stream(stream)) => self.stream(key, stream),
         }
-        if let Some(at_ms) = record.expires_at_ms {
-            self.command(&[b"PEXPIREAT", key, digits.format(at_ms).as_bytes()]);
+        self.out.expiry(key, expires_at_ms);
+    }
+
+    /// Goes on with the value that is open. Returns false if there is none.
+    pub(super) fn advance(&mut self) -> bool {
+        let Some(mut open) = self.open.take() else {
+            return false;
+        };
+        let enough = self.pending_len() + ADVANCE_LEN;
+        while let Some(next) = self.out.piece(&open.key, &open.object, open.rest) {
+            open.rest = next;
+            if self.pending_len() >= enough {
+                self.open = Some(open);
+                return true;
+            }
+        }
+        self.out.expiry(&open.key, open.expires_at_ms);
+        true
+    }
+}
+
+/// Commands as bytes.
+struct Words(Vec<u8>);
+
+impl Words {
+    fn begin_object(&mut self, key: &[u8], object: &Object) -> Rest {
+        match object {
+            Object::Text(text) => {
+                self.begin(3);
+                self.word(b"SET");
+                self.word(key);
+                self.0.push(b'$');
+                self.line(text.len());
+                Rest::Text(0)
+            }
+            Object::List(_) => Rest::Nodes { node: 0, index: 0 },
+            Object::Set(_) | Object::Hash(_) => Rest::Table {
+                cursor: 0,
+                index: 0,
+            },
+            Object::SortedSet(_) => Rest::Ranks(0),
+            Object::Stream(_) => Rest::Stream(StreamRest::default()),
         }
     }
 
-    fn elements<'a, const WORDS: usize>(
+    /// Goes on with an object: some dozens of elements, or a part of a string. Returns what remains.
+    fn piece(&mut self, key: &[u8], object: &Object, rest: Rest) -> Option<Rest> {
+        let mut digits = itoa::Buffer::new();
+        match (object, rest) {
+            (Object::Text(text), Rest::Text(offset)) => {
+                let end = text.len().min(offset + ADVANCE_LEN);
+                self.0.extend_from_slice(&text[offset..end]);
+                if end < text.len() {
+                    return Some(Rest::Text(end));
+                }
+                self.0.extend_from_slice(b"\r\n");
+                None
+            }
+            (Object::List(list), Rest::Nodes { node, mut index }) => {
+                for item in list.node(node)?.items() {
+                    self.element(b"RPUSH", key, list.len(), index, [item]);
+                    index += 1;
+                }
+                let node = node + 1;
+                Some(Rest::Nodes { node, index })
+            }
+            (Object::Set(set), Rest::Table { cursor, mut index }) => {
+                let cursor = set.scan(cursor, &mut |member| {
+                    self.element(b"SADD", key, set.len(), index, [member]);
+                    index += 1;
+                });
+                (cursor != 0).then_some(Rest::Table { cursor, index })
+            }
+            (Object::Hash(hash), Rest::Table { cursor, mut index }) => {
+                let cursor = hash.scan(cursor, &mut |field, value| {
+                    self.element(b"HMSET", key, hash.len(), index, [field, value]);
+                    index += 1;
+                });
+                (cursor != 0).then_some(Rest::Table { cursor, index })
+            }
+            (Object::SortedSet(set), Rest::Ranks(from)) => {
+                let end = set.len().min(from + ELEMENTS_PER_COMMAND);
+                for (index, (member, score)) in (from..).zip(set.range(from..end)) {
+                    self.begin_batch(b"ZADD", key, set.len(), index, 2);
+                    self.word(number::print_double(score).as_bytes());
+                    self.word(member.text(&mut digits));
+                }
+                (end < set.len()).then_some(Rest::Ranks(end))
+            }
+            (Object::Stream(stream), Rest::Stream(rest)) => {
+                self.stream_piece(key, stream, rest).map(Rest::Stream)
+            }
+            _ => unreachable!("the rest of an object is of its type"),
+        }
+    }
+
+    /// Element number `index` of `count`, of so many words.
+    fn element<const WORDS: usize>(
         &mut self,
         name: &[u8],
         key: &[u8],
         count: usize,
-        elements: impl Iterator<Item = [Item<'a>; WORDS]>,
+        index: usize,
+        words: [Item<'_>; WORDS],
     ) {
-        let mut digits = itoa::Buffer::new();
-        for (index, words) in elements.enumerate() {
-            self.begin_batch(name, key, count, index, WORDS);
-            for word in words {
-                self.word(word.text(&mut digits));
-            }
-        }
-    }
-
-    fn sorted_set(&mut self, key: &[u8], set: &SortedSet) {
-        let mut digits = itoa::Buffer::new();
-        for (index, (member, score)) in set.iter().enumerate() {
-            self.begin_batch(b"ZADD", key, set.len(), index, 2);
-            self.word(number::print_double(score).as_bytes());
-            self.word(member.text(&mut digits));
+        self.begin_batch(name, key, count, index, WORDS);
+        for word in words {
+            self.word(word.text(&mut itoa::Buffer::new()));
         }
     }
 
@@ -109,76 +228,10 @@ impl CommandEncoder {
         }
     }
 
-    fn stream(&mut self, key: &[u8], stream: &Stream) {
-        let mut digits = itoa::Buffer::new();
-        for entry in stream.entries().range(StreamId::MIN, StreamId::MAX) {
-            self.begin(3 + 2 * entry.fields.len());
-            self.word(b"XADD");
-            self.word(key);
-            self.word(entry.id.text().as_ref());
-            for (field, value) in entry.fields {
-                self.word(field.text(&mut digits));
-                self.word(value.text(&mut digits));
-            }
-        }
-        if stream.entries().is_empty() {
-            // An entry that is not kept makes an empty stream.
-            self.command(&[b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"]);
-        }
-        let counters = stream.entries().counters();
-        self.command(&[
-            b"XSETID",
-            key,
-            counters.last_id.text().as_ref(),
-            b"ENTRIESADDED",
-            digits
-                .format(counters.entries_added.cast_signed())
-                .as_bytes(),
-            b"MAXDELETEDID",
-            counters.max_deleted_id.text().as_ref(),
-        ]);
-        for (name, group) in stream.groups().iter() {
-            self.group(key, name, group);
-        }
-    }
-
-    fn group(&mut self, key: &[u8], name: &[u8], group: &Group) {
-        self.command(&[
-            b"XGROUP",
-            b"CREATE",
-            key,
-            name,
-            group.last_id.text().as_ref(),
-            b"ENTRIESREAD",
-            itoa::Buffer::new().format(group.entries_read).as_bytes(),
-        ]);
-        for (consumer_name, consumer) in group.consumers() {
-            if consumer.pending_len() == 0 {
-                self.command(&[b"XGROUP", b"CREATECONSUMER", key, name, consumer_name]);
-            }
-            for id in consumer.pending_from(StreamId::MIN) {
-                let pending = group
-                    .pending(id)
-                    .expect("what is pending for a consumer is pending in its group");
-                self.command(&[
-                    b"XCLAIM",
-                    key,
-                    name,
-                    consumer_name,
-                    b"0",
-                    id.text().as_ref(),
-                    b"TIME",
-                    itoa::Buffer::new()
-                        .format(pending.delivered_at_ms)
-                        .as_bytes(),
-                    b"RETRYCOUNT",
-                    itoa::Buffer::new()
-                        .format(pending.deliveries.cast_signed())
-                        .as_bytes(),
-                    b"JUSTID",
-                    b"FORCE",
-                ]);
-            }
+    fn expiry(&mut self, key: &[u8], expires_at_ms: Option<u64>) {
+        if let Some(at_ms) = expires_at_ms {
+            let mut digits = itoa::Buffer::new();
+            self.command(&[b"PEXPIREAT", key, digits.format(at_ms).as_bytes()]);
         }
     }
 
@@ -190,20 +243,20 @@ impl CommandEncoder {
     }
 
     fn begin(&mut self, words: usize) {
-        self.out.push(b'*');
+        self.0.push(b'*');
         self.line(words);
     }
 
     fn word(&mut self, word: &[u8]) {
-        self.out.push(b'$');
+        self.0.push(b'$');
         self.line(word.len());
-        self.out.extend_from_slice(word);
-        self.out.extend_from_slice(b"\r\n");
+        self.0.extend_from_slice(word);
+        self.0.extend_from_slice(b"\r\n");
     }
 
     fn line(&mut self, number: usize) {
-        self.out
+        self.0
             .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-        self.out.extend_from_slice(b"\r\n");
+        self.0.extend_from_slice(b"\r\n");
     }
 }

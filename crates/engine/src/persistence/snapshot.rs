@@ -1,7 +1,9 @@
 //! The walk over the data that feeds a background job, in slices, with a bounded number of parts under way.
 
-use lastsave_dict::Chunk;
-use lastsave_keyspace::{Object, UsageClock};
+use std::collections::VecDeque;
+
+use lastsave_dict::{Chunk, Slice};
+use lastsave_keyspace::{CopyPosition, Object, UsageClock};
 use lastsave_rdb::{Aux, EncoderOptions};
 use lastsave_vfs::{Error, Vfs};
 
@@ -11,12 +13,22 @@ use crate::job::{
 };
 use crate::{Event, JobOutcome, Output, REDIS_VERSION};
 
-/// Entries walked in one slice: some tens of microseconds.
-const SLICE_ENTRIES: usize = 1000;
+/// What is walked at once: some tens of microseconds, whether entries are small or large.
+const SLICE: Slice = Slice {
+    max_entries: 1000,
+    max_bytes: 256 << 10,
+};
 
 /// Parts under way at most. With small keys a part is under 100 KB, so the ring stays within a megabyte or two, and a job
 /// that fails at its first step has not made much work.
 const MAX_PARTS_UNDER_WAY: usize = 16;
+
+/// Bytes that parts under way keep alive at most, give or take a part. Values of several megabytes get there.
+const MAX_BYTES_UNDER_WAY: usize = 8 << 20;
+
+/// Bytes of records that wait because of changes ahead of the walk: from here on clients wait too, until the job has
+/// caught up.
+const MAX_BYTES_PENDING: usize = 24 << 20;
 
 /// A snapshot being written.
 pub(crate) struct Snapshot {
@@ -35,7 +47,9 @@ pub(crate) struct Snapshot {
     pub(crate) keys_at_cut: u64,
     pub(crate) keys_walked: u64,
     withdrawal: Withdrawal,
-    parts_under_way: usize,
+    /// The sizes of the parts under way, in order: [`SnapshotPart::held_bytes`].
+    under_way: VecDeque<usize>,
+    bytes_under_way: usize,
     walked: bool,
     pool: Vec<Chunk<Object>>,
 }
@@ -48,13 +62,23 @@ pub(crate) struct Writing {
 
 impl Snapshot {
     pub(crate) fn parts_done(&mut self, parts: usize, mut chunks: Vec<Chunk<Object>>) {
-        self.parts_under_way -= parts;
+        self.bytes_under_way -= self.under_way.drain(..parts).sum::<usize>();
         self.pool.append(&mut chunks);
+    }
+
+    /// A part to be fed to the job.
+    fn feed(&mut self, part: SnapshotPart) -> Output {
+        self.under_way.push_back(part.held_bytes());
+        self.bytes_under_way += part.held_bytes();
+        self.keys_walked += part.keys() as u64;
+        Output::FeedJob(self.job, part)
     }
 
     /// Whether the walk can go on at once.
     pub(crate) fn wants_walk(&self) -> bool {
-        !self.walked && self.parts_under_way < MAX_PARTS_UNDER_WAY
+        !self.walked
+            && self.under_way.len() < MAX_PARTS_UNDER_WAY
+            && self.bytes_under_way < MAX_BYTES_UNDER_WAY
     }
 }
 
@@ -114,7 +138,7 @@ impl Engine {
     pub(crate) fn start_child(&mut self, kind: JobKind) -> Writing {
         self.observed.pause();
         let began_us = self.observed.start();
-        let pid = match &mut self.hooks.child {
+        let pid = match &mut self.child_hook {
             Some(hook) => hook(kind, &self.config),
             None => None,
         };
@@ -137,7 +161,7 @@ impl Engine {
         let took_us = by.took_us + self.observed.since(began_us);
         self.stats.latest_fork_us = took_us;
         self.observe_event("fork", took_us);
-        self.snapshot = Some(Snapshot {
+        let mut snapshot = Snapshot {
             job,
             kind,
             pid: by.pid.unwrap_or(self.host.pid),
@@ -150,10 +174,11 @@ impl Engine {
             keys_at_cut: self.keyspace.len() as u64,
             keys_walked: 0,
             withdrawal: writer.withdrawal(),
-            parts_under_way: 1,
+            under_way: VecDeque::new(),
+            bytes_under_way: 0,
             walked: false,
             pool: Vec::new(),
-        });
+        };
         self.event(Event::SnapshotCut {
             job: Some(job),
             path,
@@ -161,8 +186,15 @@ impl Engine {
         });
         self.outputs
             .push_back(Output::StartJob(job, Job::Snapshot(writer)));
-        self.outputs
-            .push_back(Output::FeedJob(job, SnapshotPart::Databases(databases)));
+        let databases = snapshot.feed(SnapshotPart::Databases(databases));
+        self.outputs.push_back(databases);
+        self.snapshot = Some(snapshot);
+    }
+
+    /// Whether the driver is to leave the input of clients where it is: so many changes have outrun the running snapshot that
+    /// the records they emitted would take more than a few megabytes, unless its job catches up.
+    pub fn holds_input(&self) -> bool {
+        self.snapshot.is_some() && self.keyspace.snapshot_pending_bytes() > MAX_BYTES_PENDING
     }
 
     /// Walks on by a slice, if the job keeps up.
@@ -175,25 +207,16 @@ impl Engine {
         }
         let mut parts = Vec::new();
         let pool = &mut snapshot.pool;
-        let complete = self.keyspace.snapshot_walk(
-            SLICE_ENTRIES,
-            &mut || pool.pop().unwrap_or_default(),
-            &mut parts,
-        );
-        snapshot.walked = complete;
-        snapshot.keys_walked += parts
-            .iter()
-            .map(|(_, chunk)| chunk.len() as u64)
-            .sum::<u64>();
-        snapshot.parts_under_way += parts.len() + usize::from(complete);
-        let job = snapshot.job;
+        snapshot.walked =
+            self.keyspace
+                .snapshot_walk(SLICE, &mut || pool.pop().unwrap_or_default(), &mut parts);
         for (db, chunk) in parts {
-            self.outputs
-                .push_back(Output::FeedJob(job, SnapshotPart::Records(db, chunk)));
+            let records = snapshot.feed(SnapshotPart::Records(db, chunk));
+            self.outputs.push_back(records);
         }
-        if complete {
-            self.outputs
-                .push_back(Output::FeedJob(job, SnapshotPart::End));
+        if snapshot.walked {
+            let end = snapshot.feed(SnapshotPart::End);
+            self.outputs.push_back(end);
         }
     }
 
@@ -222,14 +245,6 @@ impl Engine {
                 // Whoever writes it may not know yet.
                 snapshot.withdrawal.withdraw();
                 self.outputs.push_back(Output::KillJob(snapshot.job));
-                if self.hooks.child.is_some() {
-                    // The thread gets round to it later, and nobody should meet the file until then.
-                    let began_us = self.begin_event();
-                    let _ = vfs.unlink(&snapshot.temp_path);
-                    if snapshot.kind == JobKind::Save {
-                        self.end_event(began_us, &["rdb-unlink-temp-file"]);
-                    }
-                }
             }
             self.keyspace.snapshot_abandon();
             self.event(Event::SnapshotFailed {
@@ -260,26 +275,26 @@ impl Engine {
     fn feed_at_once(&self, writer: &mut SnapshotWriter, vfs: &mut dyn Vfs) -> Result<u64, Error> {
         writer.feed(SnapshotPart::Databases(self.database_sizes()));
         let key_delay_us = writer.spec().key_delay_us;
-        let mut records = self.keyspace.frozen_records(SLICE_ENTRIES);
-        let mut ended = false;
+        let (mut at, mut spare) = (CopyPosition::default(), None);
         loop {
             match writer.step(vfs)? {
-                Step::NeedPart => match records.next() {
-                    Some((db, chunk)) => {
-                        if let (Some(sleep), 1..) = (self.hooks.sleep, key_delay_us) {
-                            sleep(key_delay_us * chunk.len() as u64);
-                        }
-                        drop(writer.feed(SnapshotPart::Records(db, chunk)));
+                Step::NeedPart => {
+                    let mut chunk = spare.take().unwrap_or_default();
+                    let part = match self.keyspace.copy_slice(&mut at, SLICE, &mut chunk) {
+                        Some(db) => SnapshotPart::Records(db, chunk),
+                        None => SnapshotPart::End,
+                    };
+                    if let (Some(sleep), 1..) = (self.sleep, key_delay_us) {
+                        sleep(key_delay_us * part.keys() as u64);
                     }
-                    None => {
-                        assert!(!ended, "the writer asks for more behind the end");
-                        ended = true;
-                        writer.feed(SnapshotPart::End);
-                    }
-                },
+                    spare = writer.feed(part);
+                }
                 Step::Wrote(_) | Step::Operation => {}
                 Step::Done(len) => return Ok(len),
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 use crate::object::Text;
 use std::collections::BTreeMap;
 
+use lastsave_dict::Slice;
+
 use super::*;
 
 type Content = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<u64>)>;
@@ -85,6 +87,13 @@ fn restored_keys_are_new_or_replaced() {
     assert!(keyspace.is_empty());
 }
 
+fn entries(max_entries: usize) -> Slice {
+    Slice {
+        max_entries,
+        max_bytes: usize::MAX,
+    }
+}
+
 #[test]
 fn a_snapshot_is_the_data_of_its_cut_whatever_happens_meanwhile() {
     for step in [1, 7, 100] {
@@ -93,7 +102,7 @@ fn a_snapshot_is_the_data_of_its_cut_whatever_happens_meanwhile() {
         keyspace.snapshot_begin();
         let (mut snapshot, mut chunks) = (Content::new(), Vec::new());
         let mut round = 0;
-        while !keyspace.snapshot_walk(step, &mut Chunk::new, &mut chunks) {
+        while !keyspace.snapshot_walk(entries(step), &mut Chunk::new, &mut chunks) {
             let db = round % 3;
             put(
                 &mut keyspace,
@@ -121,7 +130,7 @@ fn a_snapshot_is_the_data_of_its_cut_whatever_happens_meanwhile() {
         let at_cut = content(&keyspace);
         keyspace.snapshot_begin();
         (snapshot, chunks) = (Content::new(), Vec::new());
-        while !keyspace.snapshot_walk(step, &mut Chunk::new, &mut chunks) {}
+        while !keyspace.snapshot_walk(entries(step), &mut Chunk::new, &mut chunks) {}
         add_records(&mut snapshot, &chunks);
         assert!(snapshot == at_cut, "step {step}, second");
     }
@@ -131,7 +140,7 @@ fn a_snapshot_is_the_data_of_its_cut_whatever_happens_meanwhile() {
 fn an_abandoned_snapshot_leaves_room_for_another() {
     let mut keyspace = filled(5);
     keyspace.snapshot_begin();
-    keyspace.snapshot_walk(10, &mut Chunk::new, &mut Vec::new());
+    keyspace.snapshot_walk(entries(10), &mut Chunk::new, &mut Vec::new());
     keyspace.snapshot_abandon();
     keyspace.snapshot_begin();
 }

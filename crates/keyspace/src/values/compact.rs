@@ -1,10 +1,11 @@
 //! Packed forms, cheap to clone and without a second allocation while they are short.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use super::intset::IntSet;
-use super::listpack::Listpack;
+use super::listpack::{Item, Listpack};
 
 /// Up to this many bytes, copying is about as fast as counting references.
 const COPIED_LEN: usize = 512;
@@ -81,5 +82,18 @@ impl<T> Deref for Compact<T> {
             Self::Short(packed) => packed,
             Self::Long(packed) => packed,
         }
+    }
+}
+
+/// Whether no two items read the same.
+pub(super) fn are_distinct<'a>(items: impl Iterator<Item = Item<'a>> + Clone) -> bool {
+    let mut text = itoa::Buffer::new();
+    let hash = |item: Item<'_>| rapidhash::v3::rapidhash_v3(item.text(&mut text));
+    let mut hashes: Vec<u64> = items.clone().map(hash).collect();
+    hashes.sort_unstable();
+    // Two with the same hash need not be the same.
+    hashes.is_sorted_by(|one, next| one < next) || {
+        let mut seen = BTreeSet::new();
+        items.into_iter().all(|item| seen.insert(item.to_vec()))
     }
 }

@@ -1,10 +1,9 @@
 //! Hashes: a listpack of fields, each followed by its value, while small; then a packed table.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Malformed;
-use super::compact::Compact;
+use super::compact::{Compact, are_distinct};
 use super::listpack::{self, Item, Listpack, Position};
 use super::packed_table::{self, PackedTable};
 use crate::Settings;
@@ -56,17 +55,11 @@ impl Hash {
     /// # Errors
     /// If a field has no value, or is there twice.
     pub fn from_listpack(pack: Listpack, limits: Limits) -> Result<Self, Malformed> {
-        let mut fields = BTreeSet::new();
-        let mut items = pack.iter();
-        let mut longest = 0;
-        while let Some(field) = items.next() {
-            let value = items.next().ok_or(Malformed)?;
-            longest = longest.max(field.len()).max(value.len());
-            if !fields.insert(field.to_vec()) {
-                return Err(Malformed);
-            }
+        if !pack.len().is_multiple_of(2) || !are_distinct(pack.iter().step_by(2)) {
+            return Err(Malformed);
         }
-        let fits = fields.len() as u64 <= limits.entries && limits.allow(longest);
+        let longest = pack.iter().map(|item| item.len()).max().unwrap_or(0);
+        let fits = pack.len() as u64 / 2 <= limits.entries && limits.allow(longest);
         let mut hash = Self(Form::Small(Compact::new(pack)));
         if !fits {
             hash.unpack();

@@ -83,6 +83,11 @@ impl Node {
         }
     }
 
+    /// Its elements in order.
+    pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
+        self.entries()
+    }
+
     fn byte_len(&self) -> usize {
         self.as_bytes().len()
     }
@@ -178,6 +183,11 @@ impl List {
     /// The nodes in order.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
         self.nodes.iter().map(|node| &**node)
+    }
+
+    /// The node number `at`.
+    pub fn node(&self, at: usize) -> Option<&Node> {
+        Some(self.nodes.get(at)?)
     }
 
     /// Whether Redis would keep the node number `at` compressed, if compressing helps.

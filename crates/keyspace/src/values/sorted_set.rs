@@ -1,12 +1,11 @@
 //! Sorted sets: a listpack of members, each followed by its score, while small; then a tree.
 
-use std::collections::BTreeSet;
 use std::iter::FusedIterator;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::Malformed;
-use super::compact::Compact;
+use super::compact::{Compact, are_distinct};
 use super::listpack::{Item, Listpack, Position};
 use super::ranked_tree::{self, RankedTree, order};
 use crate::{Settings, number};
@@ -64,16 +63,16 @@ impl SortedSet {
     /// # Errors
     /// If a member has no score, or a score is no number, or a member is there twice.
     pub fn from_listpack(pack: Listpack, limits: Limits) -> Result<Self, Malformed> {
-        let mut members = BTreeSet::new();
-        let mut items = pack.iter();
-        while let Some(member) = items.next() {
-            let score = items.next().ok_or(Malformed)?;
-            if packed_score(score).is_none() || !members.insert(member.to_vec()) {
-                return Err(Malformed);
-            }
+        let (members, scores) = (pack.iter().step_by(2), pack.iter().skip(1).step_by(2));
+        let are_scores = scores.clone().all(|score| packed_score(score).is_some());
+        if !pack.len().is_multiple_of(2) || !are_scores || !are_distinct(members.clone()) {
+            return Err(Malformed);
         }
-        let longest = members.iter().max_by_key(|member| member.len());
-        let fits = longest.is_none_or(|longest| limits.allow(members.len(), longest));
+        let longest = members.max_by_key(|member| member.len());
+        let fits = longest.is_none_or(|longest| {
+            let len = pack.len() / 2;
+            limits.allow(len, longest.text(&mut itoa::Buffer::new()))
+        });
         let mut set = Self(Form::Small(Compact::new(pack)));
         if !fits {
             set.unpack();

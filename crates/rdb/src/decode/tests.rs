@@ -236,7 +236,30 @@ fn versions_one_to_twelve_are_read() {
 #[test]
 fn what_is_not_known_is_refused_where_it_stands() {
     let before = b"\x00\x01a\x01b";
-    for unknown in [6, 7, 8, 22, 24, 200, 244, 245, 246, 247] {
+    for (foreign, words) in [
+        (
+            6,
+            "module data I can't load: no matching module type 'AAAAAAAAA'",
+        ),
+        (
+            7,
+            "module data I can't load: no matching module type 'AAAAAAAAA'",
+        ),
+        (245, "functions, which cannot be loaded here"),
+        (246, "functions, which cannot be loaded here"),
+        (
+            247,
+            "AUX module data I can't load: no matching module 'AAAAAAAAA'",
+        ),
+    ] {
+        let error = read_all(&file(10, &[before, &[foreign, 1, b'x', 2, 0]])[..], true)
+            .expect_err("nothing that can be kept");
+        assert_eq!(
+            error.to_string(),
+            format!("[offset 14] The RDB file contains {words}")
+        );
+    }
+    for unknown in [8, 22, 24, 200, 244] {
         let error =
             read_all(&file(10, &[before, &[unknown, 1, b'x']])[..], true).expect_err("unknown");
         assert!(

@@ -2,10 +2,15 @@
 
 use lastsave_dict::{Record, Tag, ValueRef};
 
+use super::value::PART_LEN;
 use super::*;
 use crate::samples::{Dump, STRINGS_RDB, dumps};
 use crate::{Decoder, Item, VERSION, crc64};
+use lastsave_keyspace::values::{
+    End, Hash, HashLimits, List, ListOptions, Set, SortedSet, SortedSetLimits,
+};
 use lastsave_keyspace::{EvictionPolicy, OwnedValue, Settings};
+use std::sync::Arc;
 
 const OPTIONS: EncoderOptions = EncoderOptions {
     compression: true,
@@ -229,4 +234,153 @@ fn the_use_of_keys_is_told_if_the_policy_looks_at_it() {
         encoded("volatile-lfu", 16 << 8 | 9),
         b"\xfe\0\xf9\x09\0\x01k\x01v"
     );
+}
+
+/// Values of every type that are large enough to be written in pieces.
+fn large_values() -> Vec<Object> {
+    let settings = Settings::default();
+    let mut list = List::new(ListOptions::default());
+    let (mut set, mut hash, mut sorted_set) = (Set::default(), Hash::default(), SortedSet::large());
+    for number in 0..6_000_u32 {
+        let text = format!("element {} of many", number.wrapping_mul(0x9e37_79b9));
+        let text = text.as_bytes();
+        list.push(End::Right, text, 1 << 30);
+        set.insert(text, 0);
+        hash.insert(text, &number.to_le_bytes(), HashLimits::from(&settings));
+        sorted_set.insert(
+            text,
+            f64::from(number % 100),
+            SortedSetLimits::from(&settings),
+        );
+    }
+    list.push(End::Left, &b"plain ".repeat(200_000), 1 << 20);
+    let text = |byte: u8| Object::Text(Arc::new(vec![byte; 900_000]));
+    let noise = (0..700_000_u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 13) as u8);
+    vec![
+        Object::List(list),
+        Object::Set(set),
+        Object::Hash(hash),
+        Object::SortedSet(sorted_set),
+        text(b'x'),
+        Object::Text(Arc::new(noise.collect())),
+    ]
+}
+
+fn elements(object: &Object) -> Vec<Vec<u8>> {
+    match object {
+        Object::Text(text) => vec![text.to_vec()],
+        Object::List(list) => list.iter().map(|item| item.to_vec()).collect(),
+        Object::Set(set) => set.iter().map(|item| item.to_vec()).collect(),
+        Object::Hash(hash) => hash
+            .iter()
+            .flat_map(|(field, value)| [field.to_vec(), value.to_vec()])
+            .collect(),
+        Object::SortedSet(set) => set
+            .iter()
+            .map(|(member, score)| [member.to_vec(), score.to_le_bytes().to_vec()].concat())
+            .collect(),
+        Object::Stream(_) => unreachable!("none is made here"),
+    }
+}
+
+#[test]
+fn large_values_are_written_in_pieces_and_read_back() {
+    for compression in [true, false] {
+        for object in large_values() {
+            let options = EncoderOptions {
+                compression,
+                ..OPTIONS
+            };
+            let mut encoder = Encoder::new(options, &aux());
+            let record = Record {
+                key: b"key",
+                value: ValueRef::Object(&object),
+                expires_at_ms: None,
+                tag: Tag(0),
+            };
+            let (mut file, mut pieces) = (Vec::new(), 0);
+            encoder.begin(0, &record);
+            while encoder.advance() {
+                assert!(encoder.pending().len() < 2 * PART_LEN, "a piece is small");
+                file.extend(encoder.take(Vec::new()));
+                pieces += 1;
+            }
+            assert!(pieces > 0, "{:?} was left open", object.kind());
+            encoder.finish();
+            file.extend(encoder.take(Vec::new()));
+            if !matches!(object, Object::Text(_) | Object::List(_)) {
+                let mut whole = Vec::new();
+                encode_value(&mut whole, record.value, options);
+                assert!(
+                    file.windows(whole.len() - 1)
+                        .any(|part| part == &whole[1..]),
+                    "as DUMP has it"
+                );
+            }
+            let mut decoder = Decoder::new(&file[..], true).expect("a sound header");
+            let value = loop {
+                match decoder.next_item().expect("a sound file") {
+                    Item::Key { value, .. } => break value,
+                    _ => {}
+                }
+            };
+            let read = match value {
+                OwnedValue::Text(text) => Object::Text(Arc::new(text)),
+                OwnedValue::Object(object) => object,
+            };
+            let (mut read, mut written) = (elements(&read), elements(&object));
+            if let Object::Set(_) | Object::Hash(_) = object {
+                (read, written) = (sorted(read), sorted(written));
+            }
+            assert!(read == written, "{:?} as it was", object.kind());
+            assert!(matches!(decoder.next_item(), Ok(Item::End)));
+        }
+    }
+}
+
+fn sorted(mut elements: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    elements.sort();
+    elements
+}
+
+#[test]
+fn the_buffer_stays_small_whatever_the_value() {
+    // 200 MB in all: one of many elements, and one that is a single string.
+    let value = vec![b'v'; 20_000];
+    let mut hash = Hash::default();
+    for number in 0..5_000_u32 {
+        hash.insert(
+            &number.to_le_bytes(),
+            &value,
+            HashLimits::from(&Settings::default()),
+        );
+    }
+    let objects = [
+        Object::Hash(hash),
+        Object::Text(Arc::new(vec![b't'; 100_000_000])),
+    ];
+    let options = EncoderOptions {
+        compression: false,
+        ..OPTIONS
+    };
+    for object in objects {
+        let mut encoder = Encoder::new(options, &aux());
+        let (mut peak, mut buffer, mut len) = (0, Vec::new(), 0);
+        encoder.begin(
+            0,
+            &Record {
+                key: b"key",
+                value: ValueRef::Object(&object),
+                expires_at_ms: None,
+                tag: Tag(0),
+            },
+        );
+        while encoder.advance() {
+            buffer = encoder.take(buffer);
+            peak = peak.max(buffer.capacity());
+            len += buffer.len();
+        }
+        assert!(len >= 100_000_000, "all of it was written: {len}");
+        assert!(peak <= 3 << 20, "{peak} bytes were buffered");
+    }
 }

@@ -1,14 +1,17 @@
-//! Writing values.
+//! Writing values, whole or in pieces.
+
+mod stream;
 
 use lastsave_dict::ValueRef;
 use lastsave_keyspace::Object;
 use lastsave_keyspace::values::listpack::Item;
-use lastsave_keyspace::values::stream::{Group, StreamId};
-use lastsave_keyspace::values::{Hash, List, Node, Set, SortedSet, Stream};
+use lastsave_keyspace::values::{Hash, List, Node, Set, SortedSet};
 
 use super::EncoderOptions;
 use crate::format::{container, encoding, value_type};
-use crate::lzf::Compressor;
+use crate::lzf::{self, Compressor};
+
+use stream::StreamRest;
 
 /// The type byte and the encoded value of one key, as RDB and DUMP share them.
 pub fn encode_value(out: &mut Vec<u8>, value: ValueRef<'_, Object>, options: EncoderOptions) {
@@ -22,7 +25,14 @@ pub fn encode_value_with(
     value: ValueRef<'_, Object>,
     compressor: Option<&mut Compressor>,
 ) {
-    let mut writer = ValueWriter { out, compressor };
+    let compresses = compressor.is_some();
+    let mut idle = Compressor::new();
+    let mut writer = ValueWriter {
+        out,
+        compressor: compressor.unwrap_or(&mut idle),
+        compresses,
+        parts_strings: false,
+    };
     writer.kind(value);
     writer.value(value);
 }
@@ -30,9 +40,46 @@ pub fn encode_value_with(
 /// Appends keys and values.
 pub(super) struct ValueWriter<'a> {
     pub(super) out: &'a mut Vec<u8>,
-    /// What compresses long strings, if they are to be.
-    pub(super) compressor: Option<&'a mut Compressor>,
+    pub(super) compressor: &'a mut Compressor,
+    /// Whether long strings are compressed.
+    pub(super) compresses: bool,
+    /// Whether strings of more than [`PART_LEN`] are written, and compressed, part by part. Redis reads them, but would have
+    /// compressed them a little differently.
+    pub(super) parts_strings: bool,
 }
+
+/// How far the writing of an object has come.
+pub(super) enum Rest {
+    /// A string remains, from here on.
+    Text(TextRest),
+    /// A list's nodes from this one on.
+    Nodes(usize),
+    /// A list's nodes from this one on, of which this much remains.
+    Node(usize, TextRest),
+    /// The entries of a hash or set from this cursor on.
+    Table(u64),
+    /// So many members of a sorted set, those of the least ranks.
+    Ranks(usize),
+    /// Parts of a stream.
+    Stream(StreamRest),
+}
+
+/// How far the writing of a long string has come.
+#[derive(Clone, Copy)]
+pub(super) enum TextRest {
+    /// It is being found out what compressing it comes to: `compressed` bytes up to `offset`.
+    Measure { offset: usize, compressed: usize },
+    /// It goes on at this offset, compressed.
+    Compressed(usize),
+    /// It goes on at this offset, as it is.
+    Plain(usize),
+}
+
+/// Strings longer than this are written in parts of this length, in bytes.
+pub(super) const PART_LEN: usize = 256 << 10;
+
+/// Elements written in one piece.
+const PIECE_ELEMENTS: usize = 128;
 
 impl ValueWriter<'_> {
     /// The type byte.
@@ -63,137 +110,203 @@ impl ValueWriter<'_> {
         match value {
             ValueRef::Integer(number) => put_integer(self.out, number),
             ValueRef::Bytes(bytes) => self.string(bytes),
-            ValueRef::Object(Object::Text(text)) => self.string(text),
-            ValueRef::Object(Object::List(list)) => self.list(list),
-            ValueRef::Object(Object::SortedSet(set)) => self.sorted_set(set),
-            ValueRef::Object(Object::Stream(stream)) => self.stream(stream),
-            ValueRef::Object(Object::Set(set)) => self.set(set),
-            ValueRef::Object(Object::Hash(hash)) => self.hash(hash),
-        }
-    }
-
-    fn list(&mut self, list: &List) {
-        put_length(self.out, list.nodes().len() as u64);
-        for (at, node) in list.nodes().enumerate() {
-            let container = match node {
-                Node::Plain(_) => container::PLAIN,
-                Node::Packed(_) => container::PACKED,
-            };
-            put_length(self.out, container);
-            if self.compressor.is_some() || !list.is_inner(at) {
-                self.string(node.as_bytes());
-            } else {
-                // The server has it compressed, and so it is saved whatever `rdbcompression` says.
-                self.compressed_node(node.as_bytes());
+            ValueRef::Object(object) => {
+                let mut rest = self.begin(object);
+                while let Some(at) = rest {
+                    rest = self.piece(object, at);
+                }
             }
         }
     }
 
+    /// Begins an object. Returns what remains of it, if anything does.
+    pub(super) fn begin(&mut self, object: &Object) -> Option<Rest> {
+        match object {
+            Object::Text(text) => self.begin_text(text).map(Rest::Text),
+            Object::List(list) => {
+                put_length(self.out, list.nodes().len() as u64);
+                Some(Rest::Nodes(0))
+            }
+            Object::Set(set) => self.begin_set(set),
+            Object::Hash(hash) => self.begin_hash(hash),
+            Object::SortedSet(set) => self.begin_sorted_set(set),
+            Object::Stream(stream) => Some(Rest::Stream(self.begin_stream(stream))),
+        }
+    }
+
+    /// Goes on with an object: some dozens of elements, a node, or a part of a long string. Returns what remains.
+    pub(super) fn piece(&mut self, object: &Object, rest: Rest) -> Option<Rest> {
+        match (object, rest) {
+            (Object::Text(text), Rest::Text(at)) => self.text_piece(text, at).map(Rest::Text),
+            (Object::List(list), Rest::Nodes(at)) => self.node(list, at),
+            (Object::List(list), Rest::Node(at, rest)) => {
+                let rest = self.text_piece(list.node(at)?.as_bytes(), rest);
+                Some(rest.map_or(Rest::Nodes(at + 1), |rest| Rest::Node(at, rest)))
+            }
+            (Object::Set(set), Rest::Table(cursor)) => {
+                let next = set.scan(cursor, &mut |member| self.item(member));
+                (next != 0).then_some(Rest::Table(next))
+            }
+            (Object::Hash(hash), Rest::Table(cursor)) => {
+                let next = hash.scan(cursor, &mut |field, value| {
+                    self.item(field);
+                    self.item(value);
+                });
+                (next != 0).then_some(Rest::Table(next))
+            }
+            (Object::SortedSet(set), Rest::Ranks(left)) => self.members(set, left),
+            (Object::Stream(stream), Rest::Stream(rest)) => {
+                self.stream_piece(stream, rest).map(Rest::Stream)
+            }
+            _ => unreachable!("the rest of an object is of its type"),
+        }
+    }
+
+    fn node(&mut self, list: &List, at: usize) -> Option<Rest> {
+        let node = list.node(at)?;
+        let container = match node {
+            Node::Plain(_) => container::PLAIN,
+            Node::Packed(_) => container::PACKED,
+        };
+        put_length(self.out, container);
+        if self.compresses || !list.is_inner(at) {
+            let rest = self.begin_text(node.as_bytes());
+            return Some(rest.map_or(Rest::Nodes(at + 1), |rest| Rest::Node(at, rest)));
+        }
+        // The server has it compressed, and so it is saved whatever `rdbcompression` says.
+        self.compressed_node(node.as_bytes());
+        Some(Rest::Nodes(at + 1))
+    }
+
     fn compressed_node(&mut self, bytes: &[u8]) {
-        let mut compressor = Compressor::new();
-        match compressor.compress(bytes) {
+        match self.compressor.compress(bytes) {
             Some(compressed) if compressed.len() + MIN_NODE_SAVING < bytes.len() => {
-                put_compressed(self.out, compressed, bytes.len());
+                put_compressed_head(self.out, compressed.len(), bytes.len());
+                self.out.extend_from_slice(compressed);
             }
             _ => self.string(bytes),
         }
     }
 
-    fn set(&mut self, set: &Set) {
+    fn begin_set(&mut self, set: &Set) -> Option<Rest> {
         if let Some(integers) = set.as_intset() {
-            return self.string(integers.as_bytes());
+            self.string(integers.as_bytes());
+            return None;
         }
         put_length(self.out, set.len() as u64);
-        for member in set.iter() {
-            self.item(member);
-        }
+        Some(Rest::Table(0))
     }
 
-    fn hash(&mut self, hash: &Hash) {
+    fn begin_hash(&mut self, hash: &Hash) -> Option<Rest> {
         if let Some(pack) = hash.as_listpack() {
-            return self.string(pack.as_bytes());
+            self.string(pack.as_bytes());
+            return None;
         }
         put_length(self.out, hash.len() as u64);
-        for (field, value) in hash.iter() {
-            self.item(field);
-            self.item(value);
-        }
+        Some(Rest::Table(0))
     }
 
-    fn sorted_set(&mut self, set: &SortedSet) {
+    fn begin_sorted_set(&mut self, set: &SortedSet) -> Option<Rest> {
         if let Some(pack) = set.as_listpack() {
-            return self.string(pack.as_bytes());
+            self.string(pack.as_bytes());
+            return None;
         }
         put_length(self.out, set.len() as u64);
-        // The greatest first: that is the order in which Redis loads them fastest.
-        for (member, score) in set.iter().rev() {
+        Some(Rest::Ranks(set.len()))
+    }
+
+    /// Some of the members left, the greatest first: that is the order in which Redis loads them fastest.
+    fn members(&mut self, set: &SortedSet, left: usize) -> Option<Rest> {
+        let from = left.saturating_sub(PIECE_ELEMENTS);
+        for (member, score) in set.range(from..left).rev() {
             self.item(member);
             self.out.extend_from_slice(&score.to_le_bytes());
         }
+        (from > 0).then_some(Rest::Ranks(from))
     }
 
-    fn stream(&mut self, stream: &Stream) {
-        let entries = stream.entries();
-        put_length(self.out, entries.nodes_len() as u64);
-        for (id, node) in entries.nodes() {
-            self.string(&id.to_be_bytes());
-            self.string(node);
-        }
-        let counters = entries.counters();
-        put_length(self.out, counters.length);
-        self.id(counters.last_id);
-        self.id(counters.first_id);
-        self.id(counters.max_deleted_id);
-        put_length(self.out, counters.entries_added);
-        put_length(self.out, stream.groups().len() as u64);
-        for (name, group) in stream.groups().iter() {
-            self.string(name);
-            self.group(group);
+    fn item(&mut self, item: Item<'_>) {
+        match item {
+            Item::Integer(number) => put_integer(self.out, number),
+            Item::Bytes(bytes) => self.string(bytes),
         }
     }
 
-    fn group(&mut self, group: &Group) {
-        self.id(group.last_id);
-        put_length(self.out, group.entries_read.cast_unsigned());
-        put_length(self.out, group.pending_len() as u64);
-        for (id, pending) in group.pending_from(StreamId::MIN) {
-            self.out.extend_from_slice(&id.to_be_bytes());
-            self.out
-                .extend_from_slice(&pending.delivered_at_ms.to_le_bytes());
-            put_length(self.out, pending.deliveries);
+    /// A string, or the beginning of one that is written in parts.
+    fn begin_text(&mut self, bytes: &[u8]) -> Option<TextRest> {
+        if !self.parts_strings || bytes.len() <= PART_LEN {
+            self.string(bytes);
+            return None;
         }
-        put_length(self.out, group.consumers_len() as u64);
-        for (name, consumer) in group.consumers() {
-            self.string(name);
-            self.out
-                .extend_from_slice(&consumer.seen_at_ms.to_le_bytes());
-            put_length(self.out, consumer.pending_len() as u64);
-            for id in consumer.pending_from(StreamId::MIN) {
-                self.out.extend_from_slice(&id.to_be_bytes());
+        if self.compresses {
+            return Some(TextRest::Measure {
+                offset: 0,
+                compressed: 0,
+            });
+        }
+        put_length(self.out, bytes.len() as u64);
+        Some(TextRest::Plain(0))
+    }
+
+    /// Goes on with a long string. What it comes to compressed stands ahead of it, so it is compressed twice rather than
+    /// kept.
+    fn text_piece(&mut self, bytes: &[u8], rest: TextRest) -> Option<TextRest> {
+        let (TextRest::Measure { offset, .. }
+        | TextRest::Compressed(offset)
+        | TextRest::Plain(offset)) = rest;
+        let end = bytes.len().min(offset + PART_LEN);
+        let part = &bytes[offset..end];
+        let ended = end == bytes.len();
+        match rest {
+            TextRest::Measure { compressed, .. } => {
+                let len = match self.compressor.compress(part) {
+                    Some(compressed) => compressed.len(),
+                    None => lzf::literals_len(part),
+                };
+                let compressed = compressed + len;
+                let saves = compressed + MIN_SAVING <= bytes.len();
+                Some(match (ended, saves) {
+                    (false, _) => TextRest::Measure {
+                        offset: end,
+                        compressed,
+                    },
+                    (true, true) => {
+                        put_compressed_head(self.out, compressed, bytes.len());
+                        TextRest::Compressed(0)
+                    }
+                    (true, false) => {
+                        put_length(self.out, bytes.len() as u64);
+                        TextRest::Plain(0)
+                    }
+                })
+            }
+            TextRest::Compressed(_) => {
+                match self.compressor.compress(part) {
+                    Some(compressed) => self.out.extend_from_slice(compressed),
+                    None => lzf::append_literals(self.out, part),
+                }
+                (!ended).then_some(TextRest::Compressed(end))
+            }
+            TextRest::Plain(_) => {
+                self.out.extend_from_slice(part);
+                (!ended).then_some(TextRest::Plain(end))
             }
         }
     }
 
-    fn id(&mut self, id: StreamId) {
-        put_length(self.out, id.ms);
-        put_length(self.out, id.seq);
-    }
-
-    fn item(&mut self, item: Item<'_>) {
-        self.string(item.text(&mut itoa::Buffer::new()));
-    }
-
     /// A string: as an integer if it is the canonical text of one of at most 32 bits, compressed if that is worth it,
     /// or as it is.
+    #[inline]
     pub(super) fn string(&mut self, bytes: &[u8]) {
         if let Some(number) = canonical_i32(bytes) {
             return put_small_integer(self.out, number);
         }
         if bytes.len() > MAX_UNCOMPRESSED
-            && let Some(compressor) = &mut self.compressor
-            && let Some(compressed) = compressor.compress(bytes)
+            && self.compresses
+            && let Some(compressed) = self.compressor.compress(bytes)
         {
-            return put_compressed(self.out, compressed, bytes.len());
+            put_compressed_head(self.out, compressed.len(), bytes.len());
+            return self.out.extend_from_slice(compressed);
         }
         put_length(self.out, bytes.len() as u64);
         self.out.extend_from_slice(bytes);
@@ -203,11 +316,13 @@ impl ValueWriter<'_> {
 /// What compressing a node of a list must save for the server to keep it so.
 const MIN_NODE_SAVING: usize = 8;
 
-fn put_compressed(out: &mut Vec<u8>, compressed: &[u8], length: usize) {
+/// What compressing a string must save.
+const MIN_SAVING: usize = 4;
+
+fn put_compressed_head(out: &mut Vec<u8>, compressed: usize, length: usize) {
     out.push(encoding::LZF);
-    put_length(out, compressed.len() as u64);
+    put_length(out, compressed as u64);
     put_length(out, length as u64);
-    out.extend_from_slice(compressed);
 }
 
 /// An integer in the shortest of the integer encodings, or as its decimal text if it needs more than 32 bits.
@@ -215,7 +330,8 @@ fn put_integer(out: &mut Vec<u8>, number: i64) {
     if let Ok(small) = i32::try_from(number) {
         put_small_integer(out, small);
     } else {
-        let text = number.to_string();
+        let mut text = itoa::Buffer::new();
+        let text = text.format(number);
         put_length(out, text.len() as u64);
         out.extend_from_slice(text.as_bytes());
     }
@@ -223,11 +339,10 @@ fn put_integer(out: &mut Vec<u8>, number: i64) {
 
 fn put_small_integer(out: &mut Vec<u8>, number: i32) {
     if let Ok(number) = i8::try_from(number) {
-        out.push(encoding::INT8);
-        out.extend_from_slice(&number.to_le_bytes());
+        out.extend_from_slice(&[encoding::INT8, number.cast_unsigned()]);
     } else if let Ok(number) = i16::try_from(number) {
-        out.push(encoding::INT16);
-        out.extend_from_slice(&number.to_le_bytes());
+        let [low, high] = number.to_le_bytes();
+        out.extend_from_slice(&[encoding::INT16, low, high]);
     } else {
         out.push(encoding::INT32);
         out.extend_from_slice(&number.to_le_bytes());
@@ -241,6 +356,7 @@ const MAX_UNCOMPRESSED: usize = 20;
 const MAX_I32_TEXT: usize = 11;
 
 /// The number whose canonical decimal text is `text`: no plus sign, no leading zero, no minus zero.
+#[inline]
 fn canonical_i32(text: &[u8]) -> Option<i32> {
     if text.len() > MAX_I32_TEXT {
         return None;
@@ -265,6 +381,7 @@ fn canonical_i32(text: &[u8]) -> Option<i32> {
 }
 
 /// A length, in one, two, five or nine bytes.
+#[inline]
 pub(super) fn put_length(out: &mut Vec<u8>, length: u64) {
     if length < 1 << 6 {
         out.push(length as u8);

@@ -112,7 +112,7 @@ fn describe_error(error: &lastsave_rdb::DecodeError) -> String {
         Kind::WrongSignature => "not the signature of a snapshot".into(),
         Kind::UnsupportedVersion(version) => format!("unknown format version {version}"),
         Kind::UnknownType(kind) => format!("unknown type or opcode {kind}"),
-        Kind::Malformed(what) => what.to_string(),
+        Kind::Foreign(what) | Kind::Malformed(what) => what.to_string(),
         Kind::Unsound(words) => words.text.to_string(),
         Kind::WrongChecksum { expected, actual } => {
             format!("wrong checksum: {expected:016x} is stored, {actual:016x} is the content's")

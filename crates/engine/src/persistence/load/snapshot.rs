@@ -126,6 +126,7 @@ impl Engine {
                 "Internal error in RDB reading offset {}: Unknown RDB encoding type {kind}",
                 error.offset
             ),
+            DecodeErrorKind::Foreign(what) => what.clone().into_owned(),
             DecodeErrorKind::Malformed(what) => {
                 format!(
                     "Internal error in RDB reading offset {}: {what}",

@@ -81,9 +81,10 @@ impl Entries {
         self.nodes.len()
     }
 
-    /// The nodes: master ID and listpack.
-    pub fn nodes(&self) -> impl Iterator<Item = (StreamId, &[u8])> {
-        self.nodes.iter().map(|(id, node)| (*id, node.bytes()))
+    /// The nodes whose master IDs are `first` or greater: master ID and listpack.
+    pub fn nodes_from(&self, first: StreamId) -> impl Iterator<Item = (StreamId, &[u8])> {
+        let nodes = self.nodes.from(&first);
+        nodes.map(|(id, node)| (*id, node.bytes()))
     }
 
     /// Adds a node that a file holds.

@@ -223,6 +223,13 @@ impl Group {
             .map(|(name, consumer)| (&**name, consumer))
     }
 
+    /// The consumers by name that come behind this name.
+    pub fn consumers_behind(&self, name: &[u8]) -> impl Iterator<Item = (&[u8], &Consumer)> {
+        let consumers = self.consumers.from(name);
+        let behind = consumers.skip_while(move |(other, _)| **other == *name);
+        behind.map(|(name, consumer)| (&**name, consumer))
+    }
+
     /// The consumer of this name.
     pub fn consumer(&self, name: &[u8]) -> Option<&Consumer> {
         Some(&self.consumers.get(name)?.1)
@@ -292,6 +299,13 @@ impl Groups {
     /// The groups by name.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Group)> {
         self.groups.iter().map(|(name, group)| (&**name, group))
+    }
+
+    /// The groups by name that come behind this name.
+    pub fn behind(&self, name: &[u8]) -> impl Iterator<Item = (&[u8], &Group)> {
+        let groups = self.groups.from(name);
+        let behind = groups.skip_while(move |(other, _)| **other == *name);
+        behind.map(|(name, group)| (&**name, group))
     }
 
     /// The group of this name.
