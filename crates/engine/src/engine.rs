@@ -10,14 +10,15 @@ use crate::ahead::Ahead;
 use crate::blocking::Waiters;
 use crate::client::Client;
 use crate::clients::Clients;
+use crate::hooks::Hooks;
 use crate::observe::Observed;
 use crate::pause::Pause;
-use crate::persistence::{Aof, Loading, Saves, Snapshot};
+use crate::persistence::{Aof, Loading, Rewrites, Saves, Snapshot};
 use crate::pubsub::{OwnedMessage, PubSub};
 use crate::stats::Stats;
 use crate::{
-    AofStatus, ClientId, Config, Event, ExitReason, JobId, JobKind, JobOutcome, Level,
-    LoadProgress, LoadReport, Output, Signal, Status,
+    AofStatus, ClientId, Config, Event, ExitReason, JobId, JobOutcome, Level, LoadProgress,
+    LoadReport, Output, Signal, Status,
 };
 
 /// What the engine is told about the process that it runs in.
@@ -34,13 +35,6 @@ pub struct Host {
     /// The operating system, as INFO names it.
     pub os: String,
 }
-
-/// Has the driver obey what of a configuration is its share. `Err` names the parameter that it could not obey, and says
-/// why; what came before that may have been done.
-pub type ConfigHook = Box<dyn FnMut(&Config) -> Result<(), (&'static str, String)> + Send>;
-
-/// Starts a process that stands for a background job, and returns its number: see [`Engine::set_child_hook`].
-pub type ChildHook = Box<dyn FnMut(JobKind, &Config) -> Option<u32> + Send>;
 
 /// What an empty server counts as using, in bytes: about as much as an empty Redis, so that limits mean the same.
 pub(crate) const STARTUP_BYTES: u64 = 832 << 10;
@@ -67,10 +61,9 @@ pub struct Engine {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: Stats,
     pub(crate) observed: Observed,
-    pub(crate) config_hook: Option<ConfigHook>,
-    pub(crate) child_hook: Option<ChildHook>,
-    /// Waits for so many microseconds.
-    pub(crate) sleep: Option<fn(u64)>,
+    pub(crate) hooks: Hooks,
+    /// DEBUG AOF-FLUSH-SLEEP: what is buffered waits so long before it is written.
+    pub(crate) aof_flush_sleep_us: u64,
     pub(crate) expiry: crate::expiry::Expiry,
     pub(crate) eviction: crate::eviction::Eviction,
     pub(crate) lazyfree: crate::lazyfree::LazyFree,
@@ -116,6 +109,7 @@ pub struct Engine {
     pub(crate) snapshot: Option<Snapshot>,
     /// A rewrite was asked for while something else was running.
     pub(crate) rewrite_scheduled: bool,
+    pub(crate) rewrites: Rewrites,
     /// Jobs that unlink replaced files of the log, which the manifest lists until they are gone.
     pub(crate) unlinking: Vec<(JobId, Vec<String>)>,
     pub(crate) last_job: u64,
@@ -142,9 +136,8 @@ impl Engine {
             outputs: VecDeque::new(),
             stats: Stats::default(),
             observed: Observed::default(),
-            config_hook: None,
-            child_hook: None,
-            sleep: None,
+            hooks: Hooks::default(),
+            aof_flush_sleep_us: 0,
             expiry: crate::expiry::Expiry::default(),
             eviction: crate::eviction::Eviction::default(),
             lazyfree: crate::lazyfree::LazyFree::default(),
@@ -171,6 +164,7 @@ impl Engine {
             loading: None,
             snapshot: None,
             rewrite_scheduled: false,
+            rewrites: Rewrites::default(),
             unlinking: Vec::new(),
             last_job: 0,
             failing_forks: 0,
@@ -229,25 +223,6 @@ impl Engine {
     /// The driver has refused a connection: INFO counts it.
     pub fn count_rejected_connection(&mut self) {
         self.stats.rejected_connections += 1;
-    }
-
-    /// Has `hook` called whenever CONFIG SET has changed something, and again with the old configuration if the change
-    /// is taken back.
-    pub fn set_config_hook(&mut self, hook: ConfigHook) {
-        self.config_hook = Some(hook);
-    }
-
-    /// Has `hook` start a process whenever a background save or rewrite begins, which carries nothing out but can be seen
-    /// and killed. Its number goes into the log and the temporary file's name. The job's [`Output::StartJob`] comes next, and
-    /// if the process is killed, tell of that by [`Engine::handle_job_done`] with [`JobOutcome::Killed`]; an
-    /// [`Output::KillJob`] follows.
-    pub fn set_child_hook(&mut self, hook: ChildHook) {
-        self.child_hook = Some(hook);
-    }
-
-    /// Has the engine wait by `sleep` for so many microseconds where `rdb-key-save-delay` makes SAVE slow, for tests.
-    pub fn set_sleep(&mut self, sleep: fn(u64)) {
-        self.sleep = Some(sleep);
     }
 
     /// A client has connected from `address` (`127.0.0.1:50000`, or a socket's path) to `local_address`.

@@ -185,14 +185,14 @@ impl Engine {
             last_load_keys_loaded: self.saves.loaded,
             rewrite_running_s: running_s(JobKind::Rewrite),
             rewrite_scheduled: self.rewrite_scheduled,
+            last_rewrite_time_s: self.rewrites.last_s,
+            last_rewrite_ok: self.rewrites.last_ok,
+            rewrites: self.rewrites.started,
+            rewrites_consecutive_failures: u64::from(self.rewrites.failures),
             ..PersistenceFacts::default()
         };
         if let Some(aof) = &self.aof {
             facts.aof_enabled = true;
-            facts.last_rewrite_time_s = aof.last_rewrite_s;
-            facts.last_rewrite_ok = aof.last_rewrite_ok;
-            facts.rewrites = aof.rewrites;
-            facts.rewrites_consecutive_failures = u64::from(aof.failures);
             facts.last_write_ok = aof.write_error.is_none() && aof.sync_error.is_none();
             facts.aof_current_size = aof.current_size();
             facts.aof_base_size = aof.base_size;

@@ -41,6 +41,7 @@ mod eviction;
 mod expiry;
 mod facts;
 mod faithful;
+mod hooks;
 pub mod info;
 mod job;
 mod lazyfree;
@@ -65,8 +66,9 @@ mod tests;
 
 pub use blocking::Standing;
 pub use config::Config;
-pub use engine::{ChildHook, ConfigHook, Engine, Host};
+pub use engine::{Engine, Host};
 pub use facts::ProcessFacts;
+pub use hooks::{ChildHook, ConfigHook};
 pub use job::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotSpec, SnapshotWriter, Step};
 pub use log::{Level, format_log_line, format_log_line_as};
 pub use observe::Stopwatch;

@@ -9,6 +9,7 @@ use lastsave_engine::{Config, Level, config};
 use crate::log::Log;
 use crate::net::{self, Listener};
 use crate::process;
+use crate::settings::strerror;
 
 /// The sockets that take connections, shared with who may replace them.
 pub(crate) struct Listening {
@@ -51,6 +52,7 @@ pub(crate) struct Applier {
     port: u16,
     bind: Vec<String>,
     max_clients: u32,
+    dir: String,
     /// What the kernel's score was before we changed it.
     own_score: Option<i32>,
     /// What we made it.
@@ -69,6 +71,7 @@ impl Applier {
             port: config.port,
             bind: config.bind.clone(),
             max_clients: config.maxclients,
+            dir: config.dir.clone(),
             own_score: None,
             set_score: None,
         }
@@ -76,6 +79,11 @@ impl Applier {
 
     /// Obeys `config`. After an error what came before it has been done.
     pub(crate) fn apply(&mut self, config: &Config) -> Result<(), Refusal> {
+        if config.dir != self.dir {
+            // For what is named relative to it: the log.
+            std::env::set_current_dir(&config.dir).map_err(|error| ("dir", strerror(&error)))?;
+            self.dir.clone_from(&config.dir);
+        }
         self.apply_score(config)?;
         self.apply_max_clients(config)?;
         self.apply_port(config)

@@ -1,7 +1,7 @@
 //! [`Vfs`] over real files.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -209,6 +209,21 @@ impl Vfs for RealDisk {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }
+
+    /// Clones made before stay in the directory that they know: what a job has begun there it ends there.
+    fn change_dir(&mut self, path: &str) -> Result<String> {
+        let dir = self.open_dir(Op::Open, path)?;
+        let full_path = full_path(&dir).map_err(|errno| error(Op::Open, path, errno))?;
+        self.dir = Arc::new(dir);
+        Ok(full_path)
+    }
+}
+
+/// The full path of an open directory.
+fn full_path(dir: &OwnedFd) -> rustix::io::Result<String> {
+    let link = format!("/proc/self/fd/{}", dir.as_raw_fd());
+    let path = rustix::fs::readlink(link, Vec::new())?;
+    Ok(path.to_string_lossy().into_owned())
 }
 
 fn open_root(dir: &Path) -> Result<OwnedFd> {
@@ -266,6 +281,24 @@ mod tests {
         assert_eq!(rustix::fs::fdatasync(&held.fd), Ok(()));
         let error = disk.sync(file, SyncKind::Data).expect_err("closed");
         assert_eq!(error.to_string(), "Bad file descriptor");
+    }
+
+    #[test]
+    fn another_directory_is_for_what_is_opened_from_then_on() {
+        let first = tempfile::tempdir().expect("a directory");
+        let second = first.path().join("second");
+        std::fs::create_dir(&second).expect("made");
+        let mut disk = RealDisk::new(first.path()).expect("it is there");
+        let mut job = disk.clone();
+        let file = disk.open("log", OpenMode::Append).expect("open");
+        let error = disk.change_dir("missing").expect_err("it is not there");
+        assert_eq!(error.to_string(), "No such file or directory");
+        let full_path = disk.change_dir("second").expect("it is there");
+        assert!(full_path.starts_with('/') && full_path.ends_with("/second"));
+        disk.write(file, b"on").expect("the open file stays");
+        disk.open("new", OpenMode::Append).expect("open");
+        job.rename("log", "old").expect("the clone stays");
+        assert!(second.join("new").exists() && first.path().join("old").exists());
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Errno {
     ReadOnly,
     /// `EMFILE`: too many open files.
     TooManyFiles,
+    /// `EOPNOTSUPP`: there is no such thing here.
+    NotSupported,
     /// Any other number of the native system, Linux's.
     Other(i32),
 }
@@ -43,6 +45,7 @@ impl std::fmt::Display for Errno {
             Self::Io => "Input/output error",
             Self::ReadOnly => "Read-only file system",
             Self::TooManyFiles => "Too many open files",
+            Self::NotSupported => "Operation not supported",
             Self::Other(1) => "Operation not permitted",
             Self::Other(9) => "Bad file descriptor",
             Self::Other(12) => "Cannot allocate memory",

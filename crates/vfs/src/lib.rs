@@ -110,6 +110,16 @@ pub trait Vfs {
 
     /// The names in a directory, sorted.
     fn list(&mut self, path: &str) -> Result<Vec<DirEntry>>;
+
+    /// Makes another directory the data directory, and returns its full path. Open files stay what they are. A disk
+    /// that has but the one refuses.
+    fn change_dir(&mut self, path: &str) -> Result<String> {
+        Err(Error {
+            op: Op::Open,
+            path: path.to_owned(),
+            errno: Errno::NotSupported,
+        })
+    }
 }
 
 /// No files at all: every call is refused. For code that must not touch any.

@@ -90,16 +90,8 @@ fn open_ours(files: &Files, config: &str) -> Start {
     }
 }
 
-/// What came of a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The same.
-    Same,
-    /// Something else, for this reason.
-    Excused(Excuse),
-    /// Something else.
-    Different,
-}
+/// What came of a comparison: the excuses that were needed; `None` if something is different and none of them holds.
+pub(crate) type Verdict = Option<Vec<Excuse>>;
 
 /// Opens files on both sides and compares whether they start, their data, and what they leave of the files; notes a
 /// violation if that is not the same, and none of the excuses holds.
@@ -110,159 +102,170 @@ pub(crate) fn compare(
     config: &str,
     excuses: &[Excuse],
 ) -> Verdict {
-    let theirs: Start = oracle::open(files, config).into();
+    let theirs: Start = oracle::open(files, &for_redis(config)).into();
     let ours = open_ours(files, config);
     proof.case();
     if ours.end == End::Refused {
         proof.refused();
         if ours.files != *files {
             proof.violation(format!("{what}: we refuse, and change the files"));
-            return Verdict::Different;
+            return None;
         }
     }
-    let Some(difference) = difference(files, &ours, &theirs) else {
-        return Verdict::Same;
-    };
-    let excuse = excuses
-        .iter()
-        .find(|excuse| holds(**excuse, files, &ours, &theirs));
-    if let Some(excuse) = excuse {
-        return Verdict::Excused(*excuse);
+    let mut needed = Vec::new();
+    match judge(files, &ours, &theirs, excuses, &mut needed) {
+        Ok(()) => Some(needed),
+        Err(difference) => {
+            proof.violation(format!(
+                "{what}: {difference}\n    ours  {:?}: {}\n    redis {:?}: {}",
+                ours.end, ours.log, theirs.end, theirs.log
+            ));
+            None
+        }
     }
-    proof.violation(format!(
-        "{what}: {difference}\n    ours  {:?}: {}\n    redis {:?}: {}",
-        ours.end, ours.log, theirs.end, theirs.log
-    ));
-    Verdict::Different
 }
 
-fn difference(before: &Files, ours: &Start, theirs: &Start) -> Option<String> {
-    if ours.end != theirs.end {
-        return Some(format!("we are {:?}, redis {:?}", ours.end, theirs.end));
+/// A configuration without the parameters that only we have.
+pub(crate) fn for_redis(config: &str) -> String {
+    let only_ours = ["redis-faithful", "aof-checksums"];
+    let is_ours = |line: &&str| only_ours.iter().any(|name| line.starts_with(name));
+    config
+        .lines()
+        .filter(|line| !is_ours(line))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+/// Compares two starts. `Err` says what is different.
+fn judge(
+    before: &Files,
+    ours: &Start,
+    theirs: &Start,
+    excuses: &[Excuse],
+    needed: &mut Vec<Excuse>,
+) -> Result<(), String> {
+    let other_data = ours.state.difference(&theirs.state);
+    if ours.end != theirs.end || other_data.is_some() {
+        let excuse = excuses
+            .iter()
+            .find(|excuse| explains_start(**excuse, before, ours, theirs));
+        needed.push(*excuse.ok_or_else(|| match other_data {
+            _ if ours.end != theirs.end => "another end".to_owned(),
+            other_data => format!("other data: {}", other_data.unwrap_or_default()),
+        })?);
+        return Ok(());
     }
-    if let Some(text) = ours.state.difference(&theirs.state) {
-        return Some(format!("other data: {text}"));
-    }
-    differing_file(before, &ours.files, &theirs.files).map(|path| {
-        let text = |files: &Files| {
-            let bytes = files
-                .get(path)
-                .map(|bytes| bytes.escape_ascii().to_string());
-            let mut text = bytes.unwrap_or("none".into());
-            if text.len() > 300 {
-                text = format!("… {}", &text[text.len() - 300..]);
-            }
-            text
+    let mut paths: Vec<&String> = ours.files.keys().chain(theirs.files.keys()).collect();
+    paths.sort();
+    paths.dedup();
+    for path in paths {
+        let [was, ours_now, theirs_now] =
+            [before, &ours.files, &theirs.files].map(|files| files.get(path).map(Vec::as_slice));
+        // A snapshot that was made by the start tells when and by whom.
+        let is_new =
+            |now: Option<&[u8]>| now.is_some_and(|now| now.starts_with(b"REDIS")) && now != was;
+        if ours_now == theirs_now || is_new(ours_now) && is_new(theirs_now) {
+            continue;
+        }
+        let both_refuse = ours.end == End::Refused;
+        let excuse = excuses.iter().find(|excuse| {
+            let file = File {
+                path,
+                was,
+                ours: ours_now,
+                theirs: theirs_now,
+            };
+            explains_file(**excuse, &file, both_refuse, theirs)
+        });
+        let text = |bytes: Option<&[u8]>| {
+            let text = bytes.map_or("none".into(), |bytes| bytes.escape_ascii().to_string());
+            text[text.len().saturating_sub(300)..].to_owned()
         };
-        format!(
-            "{path} is left as\n    ours  {}\n    redis {}",
-            text(&ours.files),
-            text(&theirs.files)
-        )
-    })
+        needed.push(*excuse.ok_or_else(|| {
+            format!(
+                "{path} is left as\n    ours  {}\n    redis {}",
+                text(ours_now),
+                text(theirs_now)
+            )
+        })?);
+    }
+    needed.dedup();
+    Ok(())
 }
 
-/// The first file that is not left the same. What a start has made anew tells when and by whom.
-fn differing_file<'a>(before: &Files, ours: &'a Files, theirs: &'a Files) -> Option<&'a String> {
-    let paths = ours.keys().chain(theirs.keys());
-    paths.into_iter().find(|path| {
-        let new = |files: &Files| {
-            files
-                .get(*path)
-                .filter(|bytes| bytes.starts_with(b"REDIS"))
-                .is_some_and(|bytes| before.get(*path) != Some(bytes))
-        };
-        ours.get(*path) != theirs.get(*path) && !(new(ours) && new(theirs))
-    })
-}
-
-fn holds(excuse: Excuse, before: &Files, ours: &Start, theirs: &Start) -> bool {
-    let both = |end: End| ours.end == end && theirs.end == end;
-    let same_data = both(End::Up) && ours.state == theirs.state;
-    let log = |path: &str| path.ends_with(".aof");
-    // Those whose bytes the two have left differently.
-    let differing: Vec<&String> = ours
-        .files
-        .keys()
-        .chain(theirs.files.keys())
-        .filter(|path| ours.files.get(*path) != theirs.files.get(*path))
-        .collect();
-    let len = |files: &Files, path: &str| files.get(path).map_or(0, Vec::len);
+/// Whether an excuse explains another end of a start, or other data.
+fn explains_start(excuse: Excuse, before: &Files, ours: &Start, theirs: &Start) -> bool {
+    let we_refuse = ours.end == End::Refused;
+    let they_refuse = theirs.end == End::Refused;
+    let they_serve = theirs.end == End::Up;
     match excuse {
-        Excuse::OpenMulti => {
-            same_data
-                && differing.iter().all(|path| {
-                    log(path) && len(&ours.files, path) < len(&theirs.files, path) && {
-                        let rest = &theirs.files[*path][len(&ours.files, path)..];
-                        rest.starts_with(b"*1\r\n$5\r\nMULTI\r\n")
-                    }
-                })
-        }
-        Excuse::PreambleCut => {
-            same_data
-                && differing.iter().all(|path| {
-                    log(path)
-                        && len(&theirs.files, path) == 0
-                        && before.values().any(|bytes| bytes.starts_with(b"REDIS"))
-                })
-        }
         Excuse::CutBeforeRefusal => {
-            theirs.end == End::Refused
-                && theirs.log.contains("not the last file")
-                && (ours.end == End::Up || differing.iter().all(|path| log(path)))
+            !we_refuse && they_refuse && theirs.log.contains("not the last file")
         }
         Excuse::UnlistedFiles => {
-            ours.end == End::Refused
-                && theirs.end == End::Up
-                && ours.log.contains("Restore the manifest")
+            we_refuse && they_serve && ours.log.contains("Restore the manifest")
         }
         Excuse::EmptyWithoutLog => {
-            both(End::Up) && theirs.state.len() == 0 && before.contains_key("dump.rdb")
+            !we_refuse && they_serve && theirs.state.len() == 0 && before.contains_key("dump.rdb")
         }
-        Excuse::Orphans => {
-            let is_temporary = |path: &str| {
-                path.rsplit('/')
-                    .next()
-                    .is_some_and(|name| name.starts_with("temp-"))
-            };
-            ours.end == theirs.end
-                && ours.state == theirs.state
-                && differing
-                    .iter()
-                    .all(|path| is_temporary(path) && !ours.files.contains_key(path.as_str()))
-        }
-        Excuse::Crash => ours.end == End::Refused && matches!(theirs.end, End::Crashed(_)),
-        Excuse::Damage => ours.end == End::Refused && theirs.end == End::Up,
+        Excuse::Crash => we_refuse && matches!(theirs.end, End::Crashed(_)),
+        Excuse::Damage => we_refuse && they_serve,
         Excuse::Zeros => {
-            ours.end == End::Up
-                && theirs.end == End::Refused
-                && before
-                    .iter()
-                    .any(|(path, bytes)| log(path) && bytes.ends_with(&[0]))
-        }
-        Excuse::TornAnnotation => {
-            same_data
-                && differing.iter().all(|path| {
-                    log(path) && theirs.files[*path][len(&ours.files, path)..].starts_with(b"#")
-                })
-        }
-        Excuse::Respelled => {
-            let parsed = |files: &Files, path: &str| {
-                let text = files.get(path)?;
-                path.ends_with(".manifest")
-                    .then(|| lastsave_aof::Manifest::parse(text).ok())?
+            let ends_in_zeros = |(path, bytes): (&String, &Vec<u8>)| {
+                path.ends_with(".aof") && bytes.ends_with(&[0])
             };
-            same_data
-                && differing.iter().all(|path| {
-                    let manifest = parsed(&ours.files, path);
-                    manifest.is_some() && manifest == parsed(&theirs.files, path)
-                })
+            !we_refuse && they_refuse && before.iter().any(ends_in_zeros)
         }
-        Excuse::MovedBeforeRefusal => {
-            both(End::Refused) && before.contains_key("appendonly.aof") && {
-                let moved = theirs.files.get("appendonlydir/appendonly.aof");
-                moved == before.get("appendonly.aof")
-            }
+        Excuse::OpenMulti
+        | Excuse::PreambleCut
+        | Excuse::Orphans
+        | Excuse::TornAnnotation
+        | Excuse::Respelled
+        | Excuse::MovedBeforeRefusal => false,
+    }
+}
+
+/// A file, before and after the two starts.
+struct File<'a> {
+    path: &'a str,
+    was: Option<&'a [u8]>,
+    ours: Option<&'a [u8]>,
+    theirs: Option<&'a [u8]>,
+}
+
+/// Whether an excuse explains what was left of a file.
+fn explains_file(excuse: Excuse, file: &File<'_>, both_refuse: bool, theirs: &Start) -> bool {
+    let name = file.path.rsplit('/').next().expect("it has a name");
+    let is_log = name.ends_with(".aof");
+    // What the real server keeps behind our cut.
+    let kept = || file.theirs?.strip_prefix(file.ours?);
+    match excuse {
+        Excuse::OpenMulti => {
+            is_log && kept().is_some_and(|rest| rest.starts_with(b"*1\r\n$5\r\nMULTI\r\n"))
         }
+        Excuse::TornAnnotation => is_log && kept().is_some_and(|rest| rest.starts_with(b"#")),
+        Excuse::PreambleCut => {
+            is_log
+                && file.theirs == Some(b"")
+                && file.was.is_some_and(|was| was.starts_with(b"REDIS"))
+        }
+        Excuse::CutBeforeRefusal => {
+            both_refuse
+                && theirs.log.contains("not the last file")
+                && is_log
+                && file.ours == file.was
+        }
+        Excuse::Orphans => name.starts_with("temp-") && file.ours.is_none(),
+        Excuse::Respelled => {
+            let parsed = |text: Option<&[u8]>| lastsave_aof::Manifest::parse(text?).ok();
+            let ours = parsed(file.ours);
+            name.ends_with(".manifest") && ours.is_some() && ours == parsed(file.theirs)
+        }
+        Excuse::MovedBeforeRefusal => both_refuse && file.ours == file.was,
+        Excuse::UnlistedFiles
+        | Excuse::EmptyWithoutLog
+        | Excuse::Crash
+        | Excuse::Damage
+        | Excuse::Zeros => false,
     }
 }

@@ -11,7 +11,9 @@
 
 mod bit_flips;
 mod compare;
+mod crash_images;
 mod damaged;
+mod load;
 mod manifests;
 mod old_forms;
 mod oracle;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -100,6 +100,7 @@ impl Theirs {
             .arg(&data)
             // What it finds when it crashes is no concern here, and takes long.
             .args(["--crash-memcheck-enabled", "no"])
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -153,6 +154,17 @@ impl Theirs {
             .set_read_timeout(Some(PATIENCE))
             .expect("the limit is not zero");
         Connection(BufReader::new(stream))
+    }
+
+    /// `kill -9` of it and of its children, all at once.
+    pub(crate) fn kill_all(&mut self) {
+        let group = format!("-{}", self.child.id());
+        let killed = Command::new("kill").args(["-9", "--", &group]).status();
+        assert!(
+            killed.expect("there is kill(1)").success(),
+            "it is its own group"
+        );
+        self.kill();
     }
 
     /// `kill -9`, and waits until it is gone.

@@ -230,7 +230,7 @@ parameters! {
     "syslog-facility" => SYSLOG_FACILITY, stored("local0"), IMMUTABLE,
         "The facility of the system's logger.";
     "crash-log-enabled" => BOOL, stored("yes"), NONE,
-        "Whether a crash is reported in the log.";
+        "Whether a crash is reported in the log. There is no such report: a panic is one line, and ends the process.";
     "crash-memcheck-enabled" => BOOL, stored("yes"), NONE,
         "Whether that report includes a check of the memory.";
     "use-exit-on-panic" => BOOL, stored("no"), HIDDEN,
@@ -252,7 +252,7 @@ parameters! {
     "activerehashing" => BOOL, stored("yes"), NONE,
         "Whether the table of keys grows in the background too.";
     "shutdown-timeout" => whole(0, INT), number!(shutdown_timeout_s), NO_EFFECT,
-        "Seconds that a shutdown waits for replicas that lag behind.";
+        "Seconds that a shutdown waits for replicas that lag behind. There are no replicas, so it never waits.";
     "shutdown-on-sigint" => SHUTDOWN, text!(shutdown_on_sigint), NONE,
         "What SIGINT does: the words of SHUTDOWN.";
     "shutdown-on-sigterm" => SHUTDOWN, text!(shutdown_on_sigterm), NONE,
@@ -338,7 +338,7 @@ parameters! {
     "rdbchecksum" => BOOL, switch!(rdbchecksum), IMMUTABLE,
         "Whether RDB files end with a checksum, and are checked on loading.";
     "sanitize-dump-payload" => Kind::Enum(&[("no", 0), ("yes", 1), ("clients", 2)]), stored("no"), NONE,
-        "Whether loaded values are checked in depth. Here they always are.";
+        "Whether values from files and from RESTORE are checked in depth. Here they always are, whatever it says.";
     "dbfilename" => Kind::Text(dbfilename, Empty::IsText), text!(dbfilename), Flags::PROTECTED,
         "The name of the RDB file.";
     "dir" => Kind::Directory, text!(dir), Flags::PROTECTED.and(Flags::DENY_LOADING),
@@ -346,9 +346,9 @@ parameters! {
     "rdb-save-incremental-fsync" => BOOL, switch!(rdb_save_incremental_fsync), NONE,
         "Whether an RDB file is synced every 4 MB while it is written.";
     "rdb-del-sync-files" => BOOL, switch!(rdb_del_sync_files), NO_EFFECT,
-        "Whether RDB files that only replication needed are deleted.";
+        "Whether RDB files that only replication needed are deleted. There is no replication, so there are none.";
     "rdb-key-save-delay" => whole(i32::MIN as i128, INT), number!(rdb_key_save_delay_us), HIDDEN,
-        "Microseconds that saving in the background waits after each key, for tests.";
+        "Microseconds that saving waits after each key, for tests.";
     "key-load-delay" => whole(i32::MIN as i128, INT), number!(key_load_delay_us), HIDDEN,
         "Microseconds to wait after each loaded key, for tests; negative: keys per microsecond.";
     "loading-process-events-interval-bytes" => whole(1024, INT), number!(loading_process_events_interval_bytes), HIDDEN,

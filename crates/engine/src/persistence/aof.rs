@@ -54,14 +54,6 @@ pub(crate) struct Aof {
     /// The second in which the last everysec sync was started.
     pub(crate) last_sync_s: u64,
     last_sync_us: Option<u64>,
-
-    pub(crate) rewrites: u64,
-    pub(crate) last_rewrite_ok: bool,
-    pub(crate) last_rewrite_s: Option<u64>,
-    /// Rewrites failed in a row, and, from the third on, when the next automatic one may start and the pause after it.
-    pub(crate) failures: u32,
-    pub(crate) retry_at_s: u64,
-    pub(crate) retry_delay_minutes: u64,
 }
 
 impl Aof {
@@ -88,12 +80,6 @@ impl Aof {
             delayed_fsyncs: 0,
             last_sync_s: now_s,
             last_sync_us: None,
-            rewrites: 0,
-            last_rewrite_ok: true,
-            last_rewrite_s: None,
-            failures: 0,
-            retry_at_s: 0,
-            retry_delay_minutes: 0,
         }
     }
 
@@ -240,6 +226,11 @@ impl Engine {
     /// the replies whose offset has been passed.
     pub(crate) fn flush_aof(&mut self, vfs: &mut dyn Vfs, force_sync: bool) {
         let policy = self.effective_fsync_policy();
+        if let (Some(sleep), 1..) = (self.hooks.sleep, self.aof_flush_sleep_us)
+            && self.aof_buffer_len() > 0
+        {
+            sleep(self.aof_flush_sleep_us);
+        }
         let began_us = self.begin_event();
         let saving = self.snapshot.is_some();
         if !force_sync && self.postpones_write() {

@@ -4,16 +4,19 @@
 //! - [`snapshot`]: the walk that feeds a background job, one at a time, for a save or a rewrite;
 //! - [`save`]: SAVE, BGSAVE and save points;
 //! - [`rewrite`]: BGREWRITEAOF, and switching the log on and off at run time;
+//! - [`rewrites`]: when a rewrite starts unasked, and how the last ones went;
 //! - [`load`]: the start.
 
 mod aof;
 mod load;
 mod rewrite;
+mod rewrites;
 mod save;
 mod snapshot;
 mod superseded;
 
 pub(crate) use aof::Aof;
 pub(crate) use load::Loading;
+pub(crate) use rewrites::Rewrites;
 pub(crate) use save::Saves;
 pub(crate) use snapshot::Snapshot;

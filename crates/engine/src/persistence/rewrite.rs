@@ -20,12 +20,6 @@ use crate::faithful::Defect;
 use crate::job::{Job, JobId, JobKind, JobOutcome, SIGUSR1};
 use crate::{Event, Level, Output};
 
-/// From so many failures in a row on, automatic rewrites pause.
-const FAILURES_BEFORE_PAUSE: u32 = 3;
-
-/// The longest pause.
-const MAX_PAUSE_MINUTES: u64 = 60;
-
 impl Engine {
     pub(crate) fn aof_names(&self) -> Names {
         Names {
@@ -42,11 +36,9 @@ impl Engine {
                 Level::Warning,
                 "Can't rewrite append only file in background: fork: Cannot allocate memory",
             );
-            if let Some(aof) = &mut self.aof {
-                aof.rewrites += 1;
-                aof.last_rewrite_ok = false;
-                aof.failures += 1;
-            }
+            self.rewrites.started += 1;
+            self.rewrites.last_ok = false;
+            self.rewrites.failures += 1;
             return Err(());
         }
         if self.aof.is_none() {
@@ -61,12 +53,11 @@ impl Engine {
             .and_then(|()| self.rotate(&names, vfs));
         let aof = self.aof.as_mut().expect("looked above");
         if let Err(error) = result {
-            aof.last_rewrite_ok = false;
+            self.rewrites.last_ok = false;
             let text = format!("Can't open the append-only file {}: {error}", error.path);
             self.log(Level::Warning, text);
             return Err(());
         }
-        aof.rewrites += 1;
         let manifest = aof.manifest.clone();
         self.rewrite_scheduled = false;
         self.start_rewrite_snapshot(&names, &manifest);
@@ -76,6 +67,7 @@ impl Engine {
     fn start_rewrite_snapshot(&mut self, names: &Names, manifest: &Manifest) {
         let rdb = self.config.aof_use_rdb_preamble;
         let path = names.path(&names.base(manifest.base_seq + 1, rdb));
+        self.rewrites.started += 1;
         let child = self.start_child(JobKind::Rewrite);
         let pid = child.pid.unwrap_or(self.host.pid);
         let temp_path = format!("temp-rewriteaof-bg-{pid}.aof");
@@ -123,6 +115,11 @@ impl Engine {
             aof.incr_path = path.clone();
             aof.older_len = 0;
             aof.forget_selected_db();
+            let name = names.temp_incr();
+            self.log(
+                Level::Notice,
+                format!("Creating AOF incr file {name} on background rewrite"),
+            );
             self.event(Event::AofOpened {
                 path,
                 offset: 0,
@@ -187,6 +184,9 @@ impl Engine {
     ) {
         let succeeded = match outcome {
             JobOutcome::Done { len } => {
+                let temp_path = &snapshot.temp_path;
+                let text = format!("Successfully created the temporary AOF base file {temp_path}");
+                self.log(Level::Notice, text);
                 self.log(
                     Level::Notice,
                     "Background AOF rewrite terminated with success",
@@ -227,15 +227,12 @@ impl Engine {
             }
         };
         self.event(event);
-        let Some(aof) = &mut self.aof else { return };
-        aof.last_rewrite_s = Some(seconds);
         let stopped = *outcome == JobOutcome::Killed(SIGUSR1);
-        aof.last_rewrite_ok = succeeded || (stopped && aof.last_rewrite_ok);
+        self.rewrites.ended(seconds, succeeded, stopped);
         if succeeded {
-            aof.failures = 0;
-            aof.retry_delay_minutes = 0;
-            aof.retry_at_s = 0;
-            aof.waits_for_rewrite = aof.manifest_in_doubt;
+            if let Some(aof) = &mut self.aof {
+                aof.waits_for_rewrite = aof.manifest_in_doubt;
+            }
             self.log(
                 Level::Notice,
                 "Background AOF rewrite finished successfully",
@@ -243,7 +240,7 @@ impl Engine {
             self.release_replies();
             return;
         }
-        aof.failures += u32::from(!stopped);
+        let Some(aof) = &mut self.aof else { return };
         if aof.awaits_base() {
             aof.close_writer(vfs);
             let path = std::mem::take(&mut aof.incr_path);
@@ -549,48 +546,6 @@ impl Engine {
         }
         self.release_replies();
     }
-
-    /// BGREWRITEAOF while something else is running. Asked for by hand, it does not wait for the pause after failures.
-    pub(crate) fn schedule_rewrite(&mut self) {
-        self.rewrite_scheduled = true;
-        if let Some(aof) = &mut self.aof {
-            aof.failures = 0;
-        }
-    }
-
-    /// Starts a rewrite that was asked for while something else was running.
-    pub(crate) fn rewrite_if_scheduled(&mut self, vfs: &mut dyn Vfs) {
-        if !self.rewrite_scheduled {
-            return;
-        }
-        let now_s = self.now_s();
-        let limited = self
-            .aof
-            .as_mut()
-            .is_some_and(|aof| rewrite_limited(aof, now_s, &mut self.outputs));
-        if !limited {
-            // A failure is in the log, and counted; the schedule stands.
-            let _ = self.start_rewrite(vfs);
-        }
-    }
-
-    /// Starts a rewrite if the log has grown enough.
-    pub(crate) fn rewrite_if_due(&mut self, vfs: &mut dyn Vfs) {
-        let now_s = self.now_s();
-        let percentage = u64::from(self.config.auto_aof_rewrite_percentage);
-        let min_size = self.config.auto_aof_rewrite_min_size_bytes;
-        let Some(aof) = &mut self.aof else { return };
-        let size = aof.current_size();
-        if !aof.is_on() || percentage == 0 || size <= min_size {
-            return;
-        }
-        let growth = (size * 100 / aof.base_size.max(1)).saturating_sub(100);
-        if growth >= percentage && !rewrite_limited(aof, now_s, &mut self.outputs) {
-            let text = format!("Starting automatic rewriting of AOF on {growth}% growth");
-            self.log(Level::Notice, text);
-            let _ = self.start_rewrite(vfs);
-        }
-    }
 }
 
 /// Makes the names of new files durable, before a manifest lists them. Redis leaves it to the sync behind the manifest, and
@@ -600,36 +555,6 @@ pub(crate) fn sync_names(names: &Names, as_redis: bool, vfs: &mut dyn Vfs) -> Re
         return Ok(());
     }
     vfs.sync_dir(&names.dir)
-}
-
-/// Whether failures in a row make the next automatic rewrite wait: 1, 2, 4 … 60 minutes.
-fn rewrite_limited(
-    aof: &mut Aof,
-    now_s: u64,
-    outputs: &mut std::collections::VecDeque<Output>,
-) -> bool {
-    if aof.failures < FAILURES_BEFORE_PAUSE {
-        aof.retry_at_s = 0;
-        aof.retry_delay_minutes = 0;
-        return false;
-    }
-    if aof.retry_at_s != 0 {
-        let limited = now_s < aof.retry_at_s;
-        if !limited {
-            aof.retry_at_s = 0;
-        }
-        return limited;
-    }
-    aof.retry_delay_minutes = (aof.retry_delay_minutes * 2).clamp(1, MAX_PAUSE_MINUTES);
-    aof.retry_at_s = now_s + aof.retry_delay_minutes * 60;
-    outputs.push_back(Output::Log(
-        Level::Warning,
-        format!(
-            "Background AOF rewrite has repeatedly failed and triggered the limit, will retry in {} minutes",
-            aof.retry_delay_minutes
-        ),
-    ));
-    true
 }
 
 /// Empties the file that the log is to go on in, if it holds anything: commands of another base, from a run that died when

@@ -138,7 +138,7 @@ impl Engine {
     pub(crate) fn start_child(&mut self, kind: JobKind) -> Writing {
         self.observed.pause();
         let began_us = self.observed.start();
-        let pid = match &mut self.child_hook {
+        let pid = match &mut self.hooks.child {
             Some(hook) => hook(kind, &self.config),
             None => None,
         };
@@ -245,6 +245,14 @@ impl Engine {
                 // Whoever writes it may not know yet.
                 snapshot.withdrawal.withdraw();
                 self.outputs.push_back(Output::KillJob(snapshot.job));
+                if self.hooks.child.is_some() {
+                    // The thread gets round to it later, and nobody should meet the file until then.
+                    let began_us = self.begin_event();
+                    let _ = vfs.unlink(&snapshot.temp_path);
+                    if snapshot.kind == JobKind::Save {
+                        self.end_event(began_us, &["rdb-unlink-temp-file"]);
+                    }
+                }
             }
             self.keyspace.snapshot_abandon();
             self.event(Event::SnapshotFailed {
@@ -278,6 +286,19 @@ impl Engine {
         let (mut at, mut spare) = (CopyPosition::default(), None);
         loop {
             match writer.step(vfs)? {
+<<<<<<< ours
+                Step::NeedPart => match records.next() {
+                    Some((db, chunk)) => {
+                        if let (Some(sleep), 1..) = (self.hooks.sleep, key_delay_us) {
+                            sleep(key_delay_us * chunk.len() as u64);
+                        }
+                        drop(writer.feed(SnapshotPart::Records(db, chunk)));
+                    }
+                    None => {
+                        assert!(!ended, "the writer asks for more behind the end");
+                        ended = true;
+                        writer.feed(SnapshotPart::End);
+=======
                 Step::NeedPart => {
                     let mut chunk = spare.take().unwrap_or_default();
                     let part = match self.keyspace.copy_slice(&mut at, SLICE, &mut chunk) {
@@ -286,6 +307,7 @@ impl Engine {
                     };
                     if let (Some(sleep), 1..) = (self.sleep, key_delay_us) {
                         sleep(key_delay_us * part.keys() as u64);
+>>>>>>> theirs
                     }
                     spare = writer.feed(part);
                 }

@@ -95,13 +95,11 @@ impl Engine {
     }
 
     /// With the log off, its files are not looked at. Somebody may not know that.
-    pub(crate) fn warn_of_ignored_log(&mut self, vfs: &mut dyn Vfs) {
-        let names = self.aof_names();
-        let found = self.manifest_on_disk(&names, vfs);
-        if found.is_ok_and(|manifest| manifest.files().next().is_some() && !manifest.superseded) {
+    pub(crate) fn warn_of_ignored_log(&mut self, manifest: &Manifest) {
+        if manifest.files().next().is_some() && !manifest.superseded {
             let text = format!(
                 "appendonly is no: the append-only file in {} is not loaded",
-                names.dir
+                self.config.appenddirname
             );
             self.log(Level::Warning, text);
         }

@@ -134,6 +134,12 @@ impl Engine {
                 self.observed.reset_stats();
                 self.eviction.reset_stats();
                 self.lazyfree.freed = 0;
+                self.saves.saves = 0;
+                self.rewrites.started = 0;
+                self.rewrites.failures = 0;
+                if let Some(aof) = &mut self.aof {
+                    aof.delayed_fsyncs = 0;
+                }
                 client.reply.ok();
             }
             _ => help_for("config", client),
@@ -157,9 +163,13 @@ impl Engine {
                     client.reply.ok();
                 }
                 Err((name, reason)) => {
+                    if self.config.dir != change.previous.dir {
+                        // It was there before.
+                        let _ = vfs.change_dir(&change.previous.dir);
+                    }
                     self.config = change.previous;
                     self.obey_config();
-                    if let Some(hook) = &mut self.config_hook {
+                    if let Some(hook) = &mut self.hooks.config {
                         // It did obey this configuration before.
                         let _ = hook(&self.config);
                     }
@@ -211,13 +221,9 @@ impl Engine {
     ) -> Result<(), (&'static str, String)> {
         self.obey_config();
         if self.config.dir != old.dir {
-            // The driver's disk is rooted there, and files are open in it.
-            return Err((
-                "dir",
-                "the data directory can't change while the server runs".into(),
-            ));
+            self.change_dir(vfs).map_err(|reason| ("dir", reason))?;
         }
-        if let Some(hook) = &mut self.config_hook {
+        if let Some(hook) = &mut self.hooks.config {
             hook(&self.config)?;
         }
         if self.config.appendonly != old.appendonly {
@@ -240,6 +246,26 @@ impl Engine {
         if self.config.maxmemory_clients != old.maxmemory_clients {
             self.count_all_clients();
         }
+        Ok(())
+    }
+
+    /// Goes to the folder that the configuration names now. A background save ends where it began.
+    ///
+    /// Redis goes with the append-only file on as well: it then writes on in the old folder, and the next manifest, in the
+    /// new one, names files that are not there.
+    fn change_dir(&mut self, vfs: &mut dyn Vfs) -> Result<(), String> {
+        let rewriting = self
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| snapshot.kind == JobKind::Rewrite);
+        if self.aof.is_some() || rewriting || !self.unlinking.is_empty() {
+            return Err(
+                "the append-only file is being written there: set appendonly to no first".into(),
+            );
+        }
+        self.config.dir = vfs
+            .change_dir(&self.config.dir)
+            .map_err(|error| error.to_string())?;
         Ok(())
     }
 

@@ -86,11 +86,16 @@ impl Engine {
             self.remove_orphans(&names, vfs);
             self.open_log(manifest, &names, vfs)
         } else {
-            self.warn_of_ignored_log(vfs);
+            let names = self.aof_names();
+            // A manifest that cannot be read is refused also while the log is off, before anything is built on it.
+            let manifest = self.manifest_on_disk(&names, vfs)?;
+            self.warn_of_ignored_log(&manifest);
             self.load_rdb_logged(vfs, &mut clock)?;
             self.loading = None;
-            let names = self.aof_names();
             self.remove_orphans(&names, vfs);
+            if !self.config.aof_disable_auto_gc {
+                self.remove_history(&names, manifest.history_names());
+            }
             Ok(())
         }
     }
