@@ -286,28 +286,14 @@ impl Engine {
         let (mut at, mut spare) = (CopyPosition::default(), None);
         loop {
             match writer.step(vfs)? {
-<<<<<<< ours
-                Step::NeedPart => match records.next() {
-                    Some((db, chunk)) => {
-                        if let (Some(sleep), 1..) = (self.hooks.sleep, key_delay_us) {
-                            sleep(key_delay_us * chunk.len() as u64);
-                        }
-                        drop(writer.feed(SnapshotPart::Records(db, chunk)));
-                    }
-                    None => {
-                        assert!(!ended, "the writer asks for more behind the end");
-                        ended = true;
-                        writer.feed(SnapshotPart::End);
-=======
                 Step::NeedPart => {
                     let mut chunk = spare.take().unwrap_or_default();
                     let part = match self.keyspace.copy_slice(&mut at, SLICE, &mut chunk) {
                         Some(db) => SnapshotPart::Records(db, chunk),
                         None => SnapshotPart::End,
                     };
-                    if let (Some(sleep), 1..) = (self.sleep, key_delay_us) {
+                    if let (Some(sleep), 1..) = (self.hooks.sleep, key_delay_us) {
                         sleep(key_delay_us * part.keys() as u64);
->>>>>>> theirs
                     }
                     spare = writer.feed(part);
                 }
