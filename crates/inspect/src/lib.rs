@@ -31,7 +31,7 @@
 //! kind [`NodeKind::Unread`]. A value that does not hold what it promises is read past: the error is among its parts.
 //! [`Inspector::finish`] sums it all up in a [`Verdict`].
 //!
-//! [`load`] and [`diff`] load data sets as the server does, and compare two.
+//! [`repair`] makes sound files of broken ones; [`load`] and [`diff`] load data sets as the server does, and compare two.
 
 mod aof;
 mod build;
@@ -43,6 +43,7 @@ mod words;
 pub mod diff;
 pub mod load;
 pub mod print;
+pub mod repair;
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -197,7 +197,7 @@ impl<R: Read> Snapshot<R> {
 
     /// Why the loader would refuse a value whose parts could be read.
     fn unsound(&self, kind: u8, value: &[u8]) -> Option<String> {
-        if matches!(kind, value_type::STRING | value_type::MODULE_2) {
+        if matches!(kind, value_type::STRING | value_type::MODULE_2) && !is_compressed(value) {
             return None;
         }
         match walk::value(kind, value, &self.settings) {
@@ -522,7 +522,12 @@ impl<R: Read> RecordWalk<'_, R> {
     }
 }
 
-/// Notes a string. Compressed ones are decompressed, kept or not: that they can be is part of reading them.
+/// Whether a value is a string that is compressed: it might not decompress.
+pub(crate) fn is_compressed(value: &[u8]) -> bool {
+    value.first() == Some(&0xc3)
+}
+
+/// Notes a string. One that does not decompress is read past: whoever decodes the value will say so.
 fn text_leaf<R: Read>(
     cursor: &Cursor<R>,
     out: &mut Builder,
@@ -531,11 +536,17 @@ fn text_leaf<R: Read>(
 ) -> Result<(), Stop> {
     let start = cursor.record_offset();
     let range = start + text.place.start as u64..start + text.place.end as u64;
-    if !out.keeps(NodeKind::Text) && text.form != TextForm::Lzf {
+    if !out.keeps(NodeKind::Text) {
         out.leaf(range, NodeKind::Text, label, String::new);
         return Ok(());
     }
-    let content = cursor.content(text)?;
+    let content = match cursor.content(text) {
+        Ok(content) => content,
+        Err(fault) => {
+            out.error(range, &fault.to_string());
+            return Ok(());
+        }
+    };
     out.leaf(range, NodeKind::Text, label, || {
         format!("{} ({})", quoted(&content, 60), form(text))
     });

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::*;
 
 /// A snapshot with a value of every type and encoding that DUMP of the real server gave us, and what else a file has.
-fn snapshot() -> Vec<u8> {
+pub(crate) fn snapshot() -> Vec<u8> {
     let mut bytes = b"REDIS0010\xfa\x09redis-ver\x067.0.15\xfa\x08aof-base\xc0\x00".to_vec();
     bytes.extend(b"\xf5\x10#!lua name=empty\xfe\x00\xfb\x13\x01");
     for (index, line) in include_str!("../../rdb/testdata/values.golden")
@@ -30,13 +30,13 @@ fn snapshot() -> Vec<u8> {
     bytes
 }
 
-const LOG: &[u8] = b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n\
+pub(crate) const LOG: &[u8] = b"#TS:1700000000\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n\
     $1\r\nv\r\n*1\r\n$4\r\nEXEC\r\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
 
-const MANIFEST: &[u8] =
+pub(crate) const MANIFEST: &[u8] =
     b"file appendonly.aof.2.base.rdb seq 2 type b\nfile appendonly.aof.3.incr.aof seq 3 type i\n";
 
-fn inspect(name: &str, bytes: &[u8], limits: Limits) -> (Vec<Node>, Verdict) {
+pub(crate) fn inspect(name: &str, bytes: &[u8], limits: Limits) -> (Vec<Node>, Verdict) {
     let mut inspector = Inspector::new(bytes, name, Some(bytes.len() as u64), limits);
     let mut nodes = Vec::new();
     while let Some(node) = inspector.next_node() {

@@ -73,9 +73,14 @@ pub enum TextForm {
 impl<R: Read> Cursor<R> {
     /// Reads from the start of a file.
     pub fn new(reader: R) -> Self {
+        Self::with_buffer(reader, FIRST_BUFFER)
+    }
+
+    /// As [`Cursor::new`], reading so many bytes ahead to begin with.
+    pub fn with_buffer(reader: R, len: usize) -> Self {
         Self {
             reader,
-            buf: Vec::new(),
+            buf: vec![0; len],
             mark: 0,
             at: 0,
             end: 0,

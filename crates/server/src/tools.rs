@@ -3,6 +3,7 @@
 
 mod diff;
 mod inspect;
+mod repair;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -22,6 +23,7 @@ use crate::zone::Zone;
 
 pub use diff::{DiffArguments, diff};
 pub use inspect::{InspectOptions, inspect};
+pub use repair::{RepairOptions, repair};
 
 /// `redis-check-rdb` with the words behind its name: prints what Redis's tool prints, and returns its status.
 pub fn check_rdb(args: &[String]) -> i32 {

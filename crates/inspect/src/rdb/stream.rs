@@ -50,14 +50,19 @@ impl<R: Read> ValueWalk<'_, R> {
             .leaf(range, NodeKind::Field, "ID", || shown_id(master_id));
         let before = self.elements;
         let text = self.cursor.text()?;
-        if self.out.is_on() {
-            let content = self.cursor.content(&text)?.into_owned();
+        let content = match self.cursor.content(&text) {
+            Ok(content) if self.out.is_on() => Some(content.into_owned()),
+            Ok(_) => None,
+            Err(_) => {
+                text_leaf(self.cursor, self.out, "entries", &text)?;
+                None
+            }
+        };
+        if let Some(content) = content {
             let mut inside = self.open_pack("entries", &text, Pack::Listpack, &content);
             let at = self.entries(&mut inside, &content, master_id);
             inside.rest(self.out, at, &content, Pack::Listpack);
             self.close_pack(&text, Pack::Listpack, &content);
-        } else {
-            self.cursor.content(&text)?;
         }
         let count = self.elements - before;
         self.out.close(self.here(), || {

@@ -105,8 +105,11 @@ impl<'a, R: Read> ValueWalk<'a, R> {
                 let text = self.cursor.text()?;
                 text_leaf(self.cursor, self.out, "value", &text)?;
                 if self.preview {
-                    let content = self.cursor.content(&text)?;
-                    self.shown.push(quoted(&content, 60));
+                    let shown = match self.cursor.content(&text) {
+                        Ok(content) => quoted(&content, 60),
+                        Err(fault) => fault.to_string(),
+                    };
+                    self.shown.push(shown);
                 }
                 Ok(())
             }
@@ -286,10 +289,12 @@ impl<'a, R: Read> ValueWalk<'a, R> {
     ) -> Result<(), Stop> {
         if !self.preview {
             // Its inside is looked at when its value is decoded.
-            self.cursor.content(text)?;
             return Ok(());
         }
-        let content = self.cursor.content(text)?.into_owned();
+        let content = match self.cursor.content(text) {
+            Ok(content) => content.into_owned(),
+            Err(_) => return text_leaf(self.cursor, self.out, label, text),
+        };
         let mut inside = self.open_pack(label, text, pack, &content);
         let mut at = pack.header_len().min(content.len());
         let mut entries = pack.entries(&content);

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use lastsave_inspect::Limits;
 use lastsave_inspect::diff::DiffOptions;
-use lastsave_server::tools::{self, DiffArguments, InspectOptions};
+use lastsave_server::tools::{self, DiffArguments, InspectOptions, RepairOptions};
 
 #[derive(Parser)]
 #[command(
@@ -93,6 +93,29 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Make a sound file of what can be read of a broken snapshot or log, and say what was left out
+    #[command(
+        after_help = "PATH is a snapshot, a log, the directory of a log (a broken manifest is made anew if the names of the files leave\n\
+            no doubt), or a data directory. It is not changed.\n\n\
+            The status is 0 if nothing was lost, 1 if something was left out, 2 if nothing could be done.\n\n\
+            Examples:\n  \
+            lastsave repair dump.rdb -o repaired.rdb\n  \
+            lastsave repair appendonlydir -o repaired\n  \
+            lastsave repair dump.rdb -o repaired.rdb --json | jq .repaired[].report.left_out"
+    )]
+    Repair {
+        /// What is broken
+        path: String,
+        /// The file or directory to make
+        #[arg(short, long, value_name = "PATH")]
+        output: String,
+        /// Replace what is there
+        #[arg(long)]
+        force: bool,
+        /// Report as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say whether an RDB file is sound, as redis-check-rdb does
     #[command(disable_help_flag = true)]
     CheckRdb {
@@ -153,6 +176,19 @@ fn main() {
                 json,
             };
             tools::diff(&a, &b, &arguments)
+        }
+        Task::Repair {
+            path,
+            output,
+            force,
+            json,
+        } => {
+            let options = RepairOptions {
+                output,
+                force,
+                json,
+            };
+            tools::repair(&path, &options)
         }
         Task::CheckRdb { args } => tools::check_rdb(&args),
         Task::CheckAof { args } => tools::check_aof(&args),
