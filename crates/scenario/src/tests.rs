@@ -1,5 +1,7 @@
 //! The shell and its world as a whole: determinism, and lines that nobody should type.
 
+mod faults;
+
 use crate::world::random::Random;
 use crate::{FilesRequest, KeysRequest, Progress, Scenario, Shell, ViewRequest, run};
 
@@ -245,6 +247,33 @@ fn no_line_panics() {
         "bgsave",
         "write",
         "once",
+        "any",
+        "read",
+        "open",
+        "rename",
+        "short",
+        "EACCES",
+        "taking",
+        "3",
+        "times",
+        "after",
+        "on",
+        "*.aof",
+        "fork",
+        "oom",
+        "child",
+        "USR1",
+        "read-only",
+        "tearing",
+        "reordering",
+        "flip-bit",
+        "bad-sector",
+        "chmod",
+        "000",
+        "755",
+        "mkfs",
+        "pkill",
+        "redis-rdb-bgsave",
         "workload",
         "sessions",
         "carts",
