@@ -120,14 +120,27 @@ impl Pair {
 
     /// Compares what the logs have gained.
     fn compare_log(&mut self, what: &str) {
-        let [ours, theirs] = [0, 1].map(|index| {
+        let [ours, theirs] = self.new_messages();
+        self.note(&format!("the log: {what}"), &ours, &theirs);
+    }
+
+    /// As [`Pair::compare_log`], where Redis hears later of a child's end than we.
+    fn compare_messages(&mut self, what: &str) {
+        let messages = self.new_messages().map(|mut messages| {
+            messages.sort();
+            messages
+        });
+        self.note(&format!("the log: {what}"), &messages[0], &messages[1]);
+    }
+
+    fn new_messages(&mut self) -> [Vec<String>; 2] {
+        [0, 1].map(|index| {
             let side = &mut self.sides[index];
             let log = side.server.log_text();
             let new = side.leveled(&log[side.log_seen..]);
             side.log_seen = log.len();
-            new.lines().filter_map(message).collect::<Vec<_>>()
-        });
-        self.note(&format!("the log: {what}"), &ours, &theirs);
+            new.lines().filter_map(message).collect()
+        })
     }
 
     /// Notes how two texts differ, if they do.
@@ -275,7 +288,64 @@ fn a_restart_shows_what_was_loaded() {
         let _ = std::fs::remove_file(dir.join("server.log"));
     };
     let mut pair = Pair::start_in(prepare, &["--save", "900 1"]);
+    // Who asked too early was refused.
+    pair.call(&["CONFIG", "RESETSTAT"]);
     pair.compare_info("after a start from an RDB file");
+    pair.finish();
+}
+
+#[test]
+fn save_points_and_what_stops_a_save_are_redis_s() {
+    let mut pair = Pair::start(&["--save", "1 3", "--save", "3600 1000"]);
+    pair.compare_log("the start");
+    pair.call(&["MSET", "a", "1", "b", "2"]);
+    pair.compare_info("short of a save point");
+    pair.call(&["SET", "c", "3"]);
+    pair.wait_for("rdb_bgsave_in_progress:1");
+    pair.wait_for("rdb_changes_since_last_save:0");
+    pair.compare_info("after a save point was reached");
+    pair.compare_log("a save point");
+
+    pair.call(&[
+        "CONFIG",
+        "SET",
+        "save",
+        "3600 1000",
+        "rdb-key-save-delay",
+        "10000000",
+    ]);
+    pair.call(&["SET", "d", "4"]);
+    pair.call(&["BGSAVE"]);
+    pair.call(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
+    pair.call(&["SAVE"]);
+    pair.call(&["FLUSHALL"]);
+    pair.wait_for("rdb_bgsave_in_progress:0");
+    pair.compare_info("after FLUSHALL stopped a save");
+    pair.compare_messages("FLUSHALL during a save");
+    pair.call(&["SET", "e", "5"]);
+    pair.call(&["FLUSHDB"]);
+    pair.compare_info("after FLUSHDB");
+
+    pair.call(&["SET", "f", "6"]);
+    pair.call(&["CONFIG", "SET", "rdb-key-save-delay", "10000000"]);
+    pair.call(&["BGSAVE"]);
+    pair.call(&["CONFIG", "SET", "rdb-key-save-delay", "0"]);
+    pair.each(|side| side.server.shut_down(&[]));
+    pair.compare_log("a shutdown during a save");
+    pair.each(|side| {
+        let mut names: Vec<String> = std::fs::read_dir(side.dir.path())
+            .expect("it is there")
+            .map(|entry| {
+                entry
+                    .expect("readable")
+                    .file_name()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
+        names.sort();
+        assert_eq!(names, ["dump.rdb", "server.log"], "{}", side.name);
+    });
     pair.finish();
 }
 
@@ -367,7 +437,9 @@ fn message(line: &str) -> Option<String> {
         head.contains(':').then(|| format!("{mark} {text}"))
     })?;
     /// Said by only one of the two, and why.
-    const ONLY_ONE: [&str; 7] = [
+    const ONLY_ONE: [&str; 8] = [
+        // Redis does not look what it leaves aside.
+        "appendonly is no",
         // Redis writes these from the signal's handler, in a form of their own.
         "Received SIG",
         // A fork copies memory.

@@ -181,12 +181,15 @@ impl Engine {
 
     /// Stops a background save that a newer state makes pointless. Not a failure.
     pub(crate) fn kill_background_save(&mut self) {
-        if self
-            .snapshot
-            .as_ref()
-            .is_some_and(|snapshot| snapshot.kind == JobKind::Save)
+        if let Some(snapshot) = &self.snapshot
+            && snapshot.kind == JobKind::Save
         {
+            self.saves.last_bgsave_s = Some((self.now_us - snapshot.started_us) / 1_000_000);
             self.kill_snapshot();
+            self.log(
+                Level::Warning,
+                format!("Background saving terminated by signal {SIGUSR1}"),
+            );
         }
     }
 
