@@ -62,8 +62,6 @@ pub struct Engine {
     pub(crate) stats: Stats,
     pub(crate) observed: Observed,
     pub(crate) hooks: Hooks,
-    /// DEBUG AOF-FLUSH-SLEEP: what is buffered waits so long before it is written.
-    pub(crate) aof_flush_sleep_us: u64,
     pub(crate) expiry: crate::expiry::Expiry,
     pub(crate) eviction: crate::eviction::Eviction,
     pub(crate) lazyfree: crate::lazyfree::LazyFree,
@@ -75,6 +73,7 @@ pub struct Engine {
     pub(crate) next_cron_us: u64,
     /// DEBUG SLEEP: until then no input is executed.
     pub(crate) busy_until_us: u64,
+    pub(crate) flush_sleep: crate::persistence::FlushSleep,
     pub(crate) exited: bool,
     /// DEBUG PAUSE-CRON.
     pub(crate) cron_paused: bool,
@@ -137,7 +136,6 @@ impl Engine {
             stats: Stats::default(),
             observed: Observed::default(),
             hooks: Hooks::default(),
-            aof_flush_sleep_us: 0,
             expiry: crate::expiry::Expiry::default(),
             eviction: crate::eviction::Eviction::default(),
             lazyfree: crate::lazyfree::LazyFree::default(),
@@ -145,6 +143,7 @@ impl Engine {
             started_us: 0,
             next_cron_us: 0,
             busy_until_us: 0,
+            flush_sleep: crate::persistence::FlushSleep::default(),
             exited: false,
             cron_paused: false,
             shutdown_signal: None,
@@ -286,6 +285,9 @@ impl Engine {
         }
         if self.busy_until_us != 0 && now_us >= self.busy_until_us {
             self.busy_until_us = 0;
+            if self.flush_sleep.until_us.is_some() {
+                self.flush_aof(vfs, false);
+            }
             self.resume_input(vfs);
         }
         if self.busy_until_us == 0 {

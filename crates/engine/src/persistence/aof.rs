@@ -56,6 +56,15 @@ pub(crate) struct Aof {
     last_sync_us: Option<u64>,
 }
 
+/// DEBUG AOF-FLUSH-SLEEP: how long nobody is served before each write to the log.
+#[derive(Debug, Default)]
+pub(crate) struct FlushSleep {
+    /// Microseconds; 0 for no sleep.
+    pub(crate) each_us: u64,
+    /// While asleep, until when.
+    pub(crate) until_us: Option<u64>,
+}
+
 impl Aof {
     /// A log with these files, none of them opened.
     pub(crate) fn new(names: Names, manifest: Manifest, now_s: u64) -> Self {
@@ -226,15 +235,13 @@ impl Engine {
     /// the replies whose offset has been passed.
     pub(crate) fn flush_aof(&mut self, vfs: &mut dyn Vfs, force_sync: bool) {
         let policy = self.effective_fsync_policy();
-        if let (Some(sleep), 1..) = (self.hooks.sleep, self.aof_flush_sleep_us)
-            && self.aof_buffer_len() > 0
-        {
-            sleep(self.aof_flush_sleep_us);
-        }
         let began_us = self.begin_event();
         let saving = self.snapshot.is_some();
         if !force_sync && self.postpones_write() {
             self.release_replies();
+            return;
+        }
+        if !force_sync && self.sleeps_before_write() {
             return;
         }
         let Some(aof) = &mut self.aof else { return };
@@ -274,6 +281,24 @@ impl Engine {
             self.start_sync_if_due(policy);
         }
         self.release_replies();
+    }
+
+    /// DEBUG AOF-FLUSH-SLEEP: whether the write is still slept for.
+    fn sleeps_before_write(&mut self) -> bool {
+        let pending = self.aof_buffer_len() > 0;
+        match self.flush_sleep.until_us {
+            Some(until_us) if self.now_us < until_us => true,
+            None if pending && self.flush_sleep.each_us > 0 => {
+                let until_us = self.now_us + self.flush_sleep.each_us;
+                self.flush_sleep.until_us = Some(until_us);
+                self.busy_until_us = self.busy_until_us.max(until_us);
+                true
+            }
+            _ => {
+                self.flush_sleep.until_us = None;
+                false
+            }
+        }
     }
 
     /// Whether the write waits for the sync under way, as Redis has it, instead of the replies waiting for the write.

@@ -15,7 +15,7 @@ mod save;
 mod snapshot;
 mod superseded;
 
-pub(crate) use aof::Aof;
+pub(crate) use aof::{Aof, FlushSleep};
 pub(crate) use load::Loading;
 pub(crate) use rewrites::Rewrites;
 pub(crate) use save::Saves;

@@ -26,9 +26,8 @@ impl Engine {
                 self.observed.sleep(sleep_us);
                 client.reply.ok();
             }
-            // Only who can wait can be slow.
-            b"aof-flush-sleep" if args.len() == 3 && self.hooks.sleep.is_some() => {
-                self.aof_flush_sleep_us = u64::try_from(number_in(&args[2])).unwrap_or(0);
+            b"aof-flush-sleep" if args.len() == 3 => {
+                self.flush_sleep.each_us = u64::try_from(number_in(&args[2])).unwrap_or(0);
                 client.reply.ok();
             }
             b"set-active-expire" if args.len() == 3 => {
