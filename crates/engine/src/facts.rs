@@ -183,7 +183,9 @@ impl Engine {
             rdb_saves: self.saves.saves,
             last_load_keys_expired: self.saves.loaded_expired,
             last_load_keys_loaded: self.saves.loaded,
-            rewrite_running_s: running_s(JobKind::Rewrite),
+            // A rewrite is over when the files that it replaced are gone, as they are at once in Redis.
+            rewrite_running_s: running_s(JobKind::Rewrite)
+                .or_else(|| (!self.unlinking.is_empty()).then_some(0)),
             rewrite_scheduled: self.rewrite_scheduled,
             last_rewrite_time_s: self.rewrites.last_s,
             last_rewrite_ok: self.rewrites.last_ok,

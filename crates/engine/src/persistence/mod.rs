@@ -14,6 +14,8 @@ mod rewrites;
 mod save;
 mod snapshot;
 mod superseded;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use aof::{Aof, FlushSleep};
 pub(crate) use load::Loading;

@@ -401,6 +401,19 @@ impl Engine {
             .push_back(Output::StartJob(job, Job::Unlink(paths)));
     }
 
+    /// `aof-disable-auto-gc` was switched off: removes the replaced files that were kept meanwhile.
+    pub(crate) fn remove_kept_history(&mut self, vfs: &mut dyn Vfs) {
+        let names = self.aof_names();
+        let manifest = match &self.aof {
+            Some(aof) => Ok(aof.manifest.clone()),
+            None => self.manifest_on_disk(&names, vfs),
+        };
+        match manifest {
+            Ok(manifest) => self.remove_history(&names, manifest.history_names()),
+            Err(error) => self.log(Level::Warning, error),
+        }
+    }
+
     /// A job that unlinked replaced files has ended. Returns whether it was one.
     pub(crate) fn history_removed(&mut self, job: JobId, vfs: &mut dyn Vfs) -> bool {
         let Some(index) = self.unlinking.iter().position(|(known, _)| *known == job) else {

@@ -236,6 +236,9 @@ impl Engine {
                 self.switch_aof_off(vfs);
             }
         }
+        if old.aof_disable_auto_gc && !self.config.aof_disable_auto_gc {
+            self.remove_kept_history(vfs);
+        }
         if self.config.maxmemory_bytes != old.maxmemory_bytes {
             self.count_all_clients();
             self.make_room(None);
