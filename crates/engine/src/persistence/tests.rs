@@ -186,30 +186,6 @@ fn a_torn_file_is_left_as_it_is_if_cutting_is_not_allowed() {
 }
 
 #[test]
-fn a_rewrite_is_synced_every_four_megabytes() {
-    let syncs = |incremental: &str| {
-        let mut server = TestServer::start(ON);
-        server.run("CONFIG SET rdbcompression no");
-        server.run(&format!(
-            "CONFIG SET aof-rewrite-incremental-fsync {incremental}"
-        ));
-        let value = "x".repeat(1 << 20);
-        for number in 0..10 {
-            server.run(&format!("SET key:{number} {value}"));
-        }
-        server.disk.log_ops(100_000);
-        server.run("BGREWRITEAOF");
-        let ops = server.disk.drain_ops();
-        let of_base = |op: &&lastsave_vfs::OpRecord| {
-            op.op == Op::Sync && op.path.starts_with("temp-rewriteaof-bg-")
-        };
-        ops.iter().filter(of_base).count()
-    };
-    assert_eq!(syncs("no"), 1);
-    assert!(syncs("yes") > 1);
-}
-
-#[test]
 fn a_write_can_be_made_to_take_its_time() {
     let mut server = TestServer::start(&format!(
         "{ON}appendfsync always\nenable-debug-command yes\n"

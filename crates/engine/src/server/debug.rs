@@ -170,6 +170,8 @@ fn number_in(word: &[u8]) -> i64 {
 fn debug_help(client: &mut Client) {
     const LINES: &[&str] = &[
         "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "AOF-FLUSH-SLEEP <microseconds>",
+        "    Serves nobody for that long before each write to the append-only file.",
         "CHANGE-REPL-ID",
         "    Gives the server another replication ID.",
         "CONFIG-REWRITE-FORCE-ALL",
