@@ -349,6 +349,89 @@ fn save_points_and_what_stops_a_save_are_redis_s() {
     pair.finish();
 }
 
+#[test]
+fn the_data_directory_moves_at_run_time_as_redis_s() {
+    let prepare = |dir: &Path| std::fs::create_dir(dir.join("other")).expect("made");
+    let args = ["--save", "", "--enable-protected-configs", "yes"];
+    let mut pair = Pair::start_in(prepare, &args);
+    pair.call(&["SET", "a", "1"]);
+    pair.call(&["SAVE"]);
+    pair.call(&["CONFIG", "SET", "dir", "missing"]);
+    pair.call(&["CONFIG", "SET", "dir", "dump.rdb"]);
+    // What fails with it takes it back.
+    pair.call(&["CONFIG", "SET", "dir", "other", "bind", "203.0.113.1"]);
+    pair.call(&["CONFIG", "SET", "rdb-key-save-delay", "200000"]);
+    pair.call(&["SET", "b", "2"]);
+    pair.call(&["BGSAVE"]);
+    pair.call(&["CONFIG", "SET", "dir", "other"]);
+    pair.wait_for("rdb_bgsave_in_progress:0");
+    pair.call(&[
+        "CONFIG",
+        "SET",
+        "rdb-key-save-delay",
+        "0",
+        "dbfilename",
+        "moved.rdb",
+    ]);
+    pair.call(&["SAVE"]);
+    pair.each(|side| {
+        let dir = side.dir.path();
+        assert!(
+            dir.join("dump.rdb").exists(),
+            "{}: the save before",
+            side.name
+        );
+        assert!(dir.join("other/moved.rdb").exists(), "{}", side.name);
+        let Reply::Array(Some(words)) = side.client.call(&["CONFIG", "GET", "dir"]) else {
+            panic!("no answer to CONFIG GET");
+        };
+        let Reply::Bulk(Some(shown)) = &words[1] else {
+            panic!("no directory");
+        };
+        let shown = String::from_utf8_lossy(shown);
+        assert_eq!(side.leveled(&shown), "DIR/other", "{}", side.name);
+    });
+    pair.finish();
+}
+
+#[test]
+fn signals_end_the_server_as_the_configuration_says() {
+    for (parameter, signal, words) in [
+        ("shutdown-on-sigterm", "-TERM", "nosave"),
+        ("shutdown-on-sigint", "-INT", "save force"),
+        ("shutdown-on-sigterm", "-TERM", "default"),
+    ] {
+        let save = if words == "nosave" { "3600 1" } else { "" };
+        let mut pair = Pair::start(&["--save", save, "--enable-debug-command", "yes"]);
+        pair.compare_log("the start");
+        pair.call(&["SET", "a", "1"]);
+        pair.call(&["SHUTDOWN", "ABORT"]);
+        pair.call(&["SHUTDOWN", "ABORT", "NOW"]);
+        pair.call(&["CONFIG", "SET", parameter, words]);
+        pair.call(&["DEBUG", "PAUSE-CRON", "1"]);
+        pair.each(|side| {
+            let signal = |side: &Side| {
+                let pid = side.server.child.id().to_string();
+                let status = Command::new("kill").args([signal, &pid]).status();
+                assert!(status.expect("it runs").success());
+            };
+            signal(side);
+            let started = Instant::now();
+            while !side.server.log_text().contains("Received SIG") {
+                assert!(started.elapsed().as_secs() < 30, "{}", side.name);
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let aborted = side.client.call(&["SHUTDOWN", "ABORT"]);
+            assert_eq!(aborted, Reply::Simple("OK".into()), "{}", side.name);
+            side.client.call(&["DEBUG", "PAUSE-CRON", "0"]);
+            signal(side);
+            assert_eq!(side.server.wait(), Some(0), "{}", side.name);
+        });
+        pair.compare_log(words);
+        pair.finish();
+    }
+}
+
 /// Configuration files as people have them, and what is set while the server runs.
 const FILES: [(&str, &[&[&str]]); 5] = [
     (
