@@ -455,9 +455,9 @@ fn trim(line: &[u8]) -> &[u8] {
 }
 
 /// A name as the manifest writes it: in quotes if it holds a blank, a quote, a backslash or a byte that does not
-/// print.
+/// print. Redis leaves an apostrophe bare, and then cannot read its own manifest.
 fn quoted(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte);
     if name.bytes().all(plain) {
         return name.to_owned();
     }
@@ -553,7 +553,7 @@ mod tests {
         // Redis takes a backslash for a path when it reads its own manifest back.
         assert_eq!(message(&text), "File can't be a path, just a filename");
         let names = Names {
-            file: "my \"aof\u{e9}".to_owned(),
+            file: "it's my \"aof\u{e9}".to_owned(),
             ..names
         };
         let mut manifest = Manifest::default();
