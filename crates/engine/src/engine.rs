@@ -226,7 +226,7 @@ impl Engine {
 
     /// A client has connected from `address` (`127.0.0.1:50000`, or a socket's path) to `local_address`.
     pub fn handle_connect(&mut self, now_us: u64, address: &str, local_address: &str) -> ClientId {
-        self.now_us = now_us;
+        self.set_clock(now_us);
         self.stats.connections += 1;
         let limits = self.request_limits(!self.config.requirepass.is_empty());
         let mut client = Client::new(
@@ -255,7 +255,7 @@ impl Engine {
 
     /// Bytes have arrived from a client: executes every whole request in them.
     pub fn handle_input(&mut self, now_us: u64, client: ClientId, bytes: &[u8], vfs: &mut dyn Vfs) {
-        self.now_us = now_us;
+        self.set_clock(now_us);
         self.ahead.fetch(&self.keyspace);
         let Some(mut client) = self.clients.take(client) else {
             return;
@@ -269,7 +269,7 @@ impl Engine {
 
     /// A client is gone. Its unsent replies are dropped.
     pub fn handle_disconnect(&mut self, now_us: u64, client: ClientId) {
-        self.now_us = now_us;
+        self.set_clock(now_us);
         if let Some(mut client) = self.clients.take(client) {
             self.forget_client(&mut client);
             self.clients.remove(client.id);
@@ -278,7 +278,7 @@ impl Engine {
 
     /// The time named by [`Engine::next_timeout`] has come (or any other time: harmless).
     pub fn handle_timeout(&mut self, now_us: u64, vfs: &mut dyn Vfs) {
-        self.now_us = now_us;
+        self.set_clock(now_us);
         self.observed.pause();
         if self.exited {
             return;
@@ -318,7 +318,7 @@ impl Engine {
         parts: usize,
         chunks: Vec<Chunk<Object>>,
     ) {
-        self.now_us = now_us;
+        self.set_clock(now_us);
         if let Some(snapshot) = &mut self.snapshot
             && snapshot.job == job
         {
@@ -335,7 +335,7 @@ impl Engine {
         outcome: &JobOutcome,
         vfs: &mut dyn Vfs,
     ) {
-        self.now_us = now_us;
+        self.set_clock(now_us);
         if self
             .snapshot
             .as_ref()
@@ -369,7 +369,7 @@ impl Engine {
 
     /// A signal has arrived.
     pub fn handle_signal(&mut self, now_us: u64, signal: Signal, vfs: &mut dyn Vfs) {
-        self.now_us = now_us;
+        self.set_clock(now_us);
         self.request_shutdown(signal);
         if !self.cron_paused {
             self.obey_signal(vfs);
@@ -383,7 +383,7 @@ impl Engine {
 
     /// Ends a batch of `handle_*`: writes the append-only file's buffer, starts a sync that is due, releases replies.
     pub fn flush(&mut self, now_us: u64, vfs: &mut dyn Vfs) {
-        self.now_us = now_us;
+        self.set_clock(now_us);
         self.observed.pause();
         if !self.exited && !self.is_loading() {
             self.expire_quickly();

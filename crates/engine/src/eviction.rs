@@ -95,7 +95,8 @@ impl Engine {
         if self.memory_that_counts() <= limit {
             self.eviction.goes_on = false;
             let since_us = self.eviction.exceeded_since_us.take();
-            self.eviction.exceeded_us += self.now_us - since_us.unwrap_or(self.now_us);
+            let since_us = since_us.unwrap_or(self.now_us);
+            self.eviction.exceeded_us += self.now_us.saturating_sub(since_us);
         }
     }
 

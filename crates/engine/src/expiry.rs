@@ -73,7 +73,7 @@ impl Engine {
         if behind
             && self.keyspace.settings.active_expire
             && self.pause.is_none()
-            && self.now_us >= self.expiry.last_fast_us + 2 * limit_us
+            && self.now_us.abs_diff(self.expiry.last_fast_us) >= 2 * limit_us
         {
             self.expiry.last_fast_us = self.now_us;
             self.expire_cycle(limit_us);

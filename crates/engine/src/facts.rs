@@ -83,7 +83,7 @@ impl Engine {
             run_id: self.host.run_id.clone(),
             tcp_port: self.config.port,
             now_us: self.now_us,
-            uptime_s: (self.now_us - self.started_us) / 1_000_000,
+            uptime_s: self.now_us.saturating_sub(self.started_us) / 1_000_000,
             hz: self.hz(),
             configured_hz: self.config.hz,
             executable: self.host.executable.clone(),
@@ -158,7 +158,7 @@ impl Engine {
                 .snapshot
                 .as_ref()
                 .filter(|snapshot| snapshot.kind == kind)?;
-            Some((self.now_us - snapshot.started_us) / 1_000_000)
+            Some(self.now_us.saturating_sub(snapshot.started_us) / 1_000_000)
         };
         let mut facts = PersistenceFacts {
             loading: self.loading.as_ref().map(|loading| LoadingFacts {

@@ -31,6 +31,7 @@ mod client;
 #[cfg(test)]
 mod client_tests;
 mod clients;
+mod clock;
 pub mod command_info;
 pub mod config;
 mod cron;

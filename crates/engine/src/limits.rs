@@ -59,7 +59,7 @@ impl Client {
         let since_s = is_soft.then(|| self.over_soft_limit_since_s.unwrap_or(now_s));
         self.over_soft_limit_since_s = since_s;
         (limit.hard_bytes > 0 && held >= limit.hard_bytes)
-            || since_s.is_some_and(|since_s| now_s - since_s > limit.soft_s)
+            || since_s.is_some_and(|since_s| now_s.saturating_sub(since_s) > limit.soft_s)
     }
 }
 

@@ -42,6 +42,8 @@ impl Stats {
     /// Reckons what is told per second anew when a second has passed.
     pub(crate) fn sample(&mut self, now_us: u64, used_memory: u64) {
         self.peak_memory = self.peak_memory.max(used_memory);
+        // The clock may have been set back.
+        self.sampled_us = self.sampled_us.min(now_us);
         let passed_us = now_us.saturating_sub(self.sampled_us);
         if passed_us >= 1_000_000 {
             let totals = [self.commands, self.net_input_bytes, self.net_output_bytes];

@@ -19,7 +19,7 @@ pub(crate) fn monotonic_us() -> u64 {
     now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
 }
 
-/// A clock that never goes back, read once for all that happens at the same time.
+/// The system's clock, which may be set back, read once for all that happens at the same time.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     last_us: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn read(&mut self) -> u64 {
-        self.last_us = self.last_us.max(now_us());
+        self.last_us = now_us();
         self.last_us
     }
 

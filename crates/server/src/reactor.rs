@@ -217,7 +217,7 @@ impl Reactor {
     fn serve_while_loading(&mut self, progress: &LoadProgress, pace: &mut Pace) -> Option<i32> {
         let now_us = self.clock.read();
         let delay_us = progress.delay_us - pace.delayed_us;
-        if delay_us == 0 && now_us - pace.served_us < LOADING_INTERVAL_US {
+        if delay_us == 0 && now_us.abs_diff(pace.served_us) < LOADING_INTERVAL_US {
             return None;
         }
         pace.delayed_us = progress.delay_us;

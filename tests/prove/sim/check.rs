@@ -50,7 +50,7 @@ impl Promise {
         }
     }
 
-    fn floor(self, marks: &Marks, power: bool) -> usize {
+    pub(crate) fn floor(self, marks: &Marks, power: bool) -> usize {
         match self {
             Self::Log if marks.log_on && power => {
                 marks.acked_always.max(marks.synced).max(marks.rewritten)

@@ -17,6 +17,7 @@
 //! `LASTSAVE_LONG=1` tries many more ways to fail, at more points. `LASTSAVE_ONLY` names one run to do alone.
 
 mod check;
+mod clock;
 mod crashes;
 mod damage;
 mod driver;

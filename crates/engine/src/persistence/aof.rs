@@ -135,6 +135,16 @@ impl Aof {
         }
     }
 
+    /// The clock was set back, by so many seconds, to this one.
+    pub(crate) fn clock_was_set_back(&mut self, by_s: u64, now_s: u64) {
+        self.last_sync_s = self.last_sync_s.min(now_s);
+        self.last_repair_s = self.last_repair_s.min(now_s);
+        self.retry_at_s = self.retry_at_s.saturating_sub(by_s);
+        for since_s in [&mut self.error_logged_s, &mut self.write_postponed_s] {
+            *since_s = since_s.map(|since_s| since_s.min(now_s));
+        }
+    }
+
     /// The log's reader starts anew behind a rotation: the next unit begins with SELECT.
     pub(crate) fn forget_selected_db(&mut self) {
         self.selected_db = None;

@@ -215,7 +215,7 @@ impl Engine {
                 false
             }
         };
-        let seconds = (self.now_us - snapshot.started_us) / 1_000_000;
+        let seconds = self.now_us.saturating_sub(snapshot.started_us) / 1_000_000;
         let event = if succeeded {
             Event::SnapshotDone {
                 path: snapshot.path.clone(),

@@ -176,7 +176,8 @@ impl Engine {
                 self.saves.last_bgsave_ok &= *signal == SIGUSR1;
             }
         }
-        self.saves.last_bgsave_s = Some((self.now_us - snapshot.started_us) / 1_000_000);
+        self.saves.last_bgsave_s =
+            Some(self.now_us.saturating_sub(snapshot.started_us) / 1_000_000);
     }
 
     /// Stops a background save that a newer state makes pointless. Not a failure.

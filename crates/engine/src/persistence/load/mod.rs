@@ -102,7 +102,7 @@ impl Engine {
 
     fn seconds_since(&mut self, start_us: u64, clock: &mut Clock<'_>) -> Result<f64, Ended> {
         self.ask_clock(clock)?;
-        Ok((self.now_us - start_us) as f64 / 1e6)
+        Ok(self.now_us.saturating_sub(start_us) as f64 / 1e6)
     }
 
     /// Moves a single file of Redis before 7.0 into the directory, where the manifest has it as its base. Each step can be
