@@ -33,8 +33,9 @@ impl Engine {
         self.saves.last_save_s = self.saves.last_save_s.min(now_s);
         self.saves.last_try_s = self.saves.last_try_s.min(now_s);
         if let Some(aof) = &mut self.aof {
-            aof.clock_was_set_back(by_us / 1_000_000, now_s);
+            aof.clock_was_set_back(now_s);
         }
+        self.rewrites.clock_was_set_back(by_us / 1_000_000);
         for id in self.clients.ids() {
             if let Some(client) = self.clients.get_mut(id) {
                 client.created_us = client.created_us.min(now_us);

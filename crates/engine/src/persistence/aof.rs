@@ -135,11 +135,10 @@ impl Aof {
         }
     }
 
-    /// The clock was set back, by so many seconds, to this one.
-    pub(crate) fn clock_was_set_back(&mut self, by_s: u64, now_s: u64) {
+    /// The clock was set back, to this second.
+    pub(crate) fn clock_was_set_back(&mut self, now_s: u64) {
         self.last_sync_s = self.last_sync_s.min(now_s);
         self.last_repair_s = self.last_repair_s.min(now_s);
-        self.retry_at_s = self.retry_at_s.saturating_sub(by_s);
         for since_s in [&mut self.error_logged_s, &mut self.write_postponed_s] {
             *since_s = since_s.map(|since_s| since_s.min(now_s));
         }

@@ -52,6 +52,11 @@ impl Rewrites {
         }
     }
 
+    /// The clock was set back by so many seconds.
+    pub(crate) fn clock_was_set_back(&mut self, by_s: u64) {
+        self.retry_at_s = self.retry_at_s.saturating_sub(by_s);
+    }
+
     /// Whether failures in a row make the next automatic rewrite wait: 1, 2, 4 … 60 minutes.
     fn are_limited(&mut self, now_s: u64, outputs: &mut VecDeque<Output>) -> bool {
         if self.failures < FAILURES_BEFORE_PAUSE {
