@@ -292,7 +292,7 @@ fn step(short: u64) -> u64 {
 /// A full disk at each of a run's writes, taking nothing, one byte, or all but one.
 fn fill(run: &Run, writes: Range<usize>) -> Findings {
     let mut sweep = Sweep::new(run);
-    let writes = writes.step_by(step(5) as usize);
+    let writes = writes.step_by(step(2) as usize);
     for after in writes {
         let seed = after as u64;
         let Some(&len) = sweep.write_lens(seed).get(after) else {
@@ -360,7 +360,7 @@ fn case_15_cutting_back_a_short_write_fails_too() {
         &runs,
         |run| {
             let mut sweep = Sweep::new(run);
-            for after in (0..400).step_by(step(5) as usize) {
+            for after in (0..400).step_by(step(2) as usize) {
                 let Some(&len) = sweep.write_lens(after).get(after as usize) else {
                     break;
                 };

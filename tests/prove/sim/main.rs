@@ -24,6 +24,8 @@ mod driver;
 mod faults;
 mod jobs;
 mod machine;
+mod oracles;
+mod programs;
 mod runs;
 mod script;
 mod switches;
