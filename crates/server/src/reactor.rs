@@ -568,7 +568,10 @@ impl Reactor {
                     if let Job::Snapshot(_) = &job {
                         self.watch_child(id);
                     }
-                    self.workers.start_job(id, job, &self.disk);
+                    if let Some(outcome) = self.workers.start_job(id, job, &self.disk) {
+                        self.engine
+                            .handle_job_done(now_us, id, &outcome, &mut self.disk);
+                    }
                 }
                 Output::FeedJob(id, part) => self.workers.feed_job(id, part),
                 Output::KillJob(id) => {

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TryIter, select, unbounded};
 use lastsave_dict::Chunk;
 use lastsave_engine::{Job, JobId, JobOutcome, SnapshotPart, SnapshotWriter, Step};
 use lastsave_keyspace::{Garbage, Object};
-use lastsave_vfs::{FileId, SyncKind, Vfs};
+use lastsave_vfs::{FileId, OpenMode, SyncKind, Vfs};
 use rustix::event::EventfdFlags;
 
 use crate::RealDisk;
@@ -36,8 +36,9 @@ enum SnapshotOrder {
 pub struct Workers {
     syncs: Option<Sender<(JobId, FileId, RealDisk)>>,
     snapshots: Option<Sender<SnapshotOrder>>,
-    unlinks: Option<Sender<(JobId, Vec<String>, RealDisk)>>,
     garbage: Option<Sender<(JobId, Vec<Garbage>)>>,
+    /// Nothing is sent; the thread that frees files ends when it is dropped.
+    files_end: Option<Sender<()>>,
     reports: Receiver<Report>,
     /// Readable while there are reports.
     wake: Arc<OwnedFd>,
@@ -81,9 +82,9 @@ impl Workers {
         let ending = Arc::new(AtomicBool::new(false));
         let (syncs, sync_orders) = unbounded();
         let (snapshots, snapshot_orders) = unbounded();
-        let (unlinks, unlink_orders) = unbounded();
         let (garbage, garbage_orders) = unbounded();
         let (closer, to_close) = unbounded();
+        let (files_end, end) = unbounded();
         disk.close_by(closer);
         let named = |name: &str| thread::Builder::new().name(name.into());
         let threads = vec![
@@ -100,13 +101,13 @@ impl Workers {
                 let reporter = reporter.clone();
                 move || free_memory(&garbage_orders, &reporter)
             })?,
-            named("free-files").spawn(move || free_files(&unlink_orders, &to_close, &reporter))?,
+            named("free-files").spawn(move || free_files(&to_close, &end))?,
         ];
         Ok(Self {
             syncs: Some(syncs),
             snapshots: Some(snapshots),
-            unlinks: Some(unlinks),
             garbage: Some(garbage),
+            files_end: Some(files_end),
             reports,
             wake,
             stopped,
@@ -126,17 +127,23 @@ impl Workers {
         self.reports.try_iter()
     }
 
-    /// Starts a job on the files of `disk`.
-    pub fn start_job(&self, id: JobId, job: Job, disk: &RealDisk) {
-        let disk = disk.clone();
+    /// Starts a job on the files of `disk`. What takes no time is done at once: its outcome.
+    pub fn start_job(&self, id: JobId, job: Job, disk: &RealDisk) -> Option<JobOutcome> {
+        let mut disk = disk.clone();
         match job {
             Job::SyncAof(ticket) => send(&self.syncs, (id, ticket.file, disk)),
             Job::Snapshot(writer) => {
                 send(&self.snapshots, SnapshotOrder::Start(id, writer, disk));
             }
-            Job::Unlink(paths) => send(&self.unlinks, (id, paths, disk)),
+            Job::Unlink(paths) => {
+                for path in paths {
+                    unlink(&mut disk, &path);
+                }
+                return Some(JobOutcome::Done { len: 0 });
+            }
             Job::Free(garbage) => send(&self.garbage, (id, garbage)),
         }
+        None
     }
 
     /// Passes a part to the snapshot that is being written.
@@ -164,8 +171,8 @@ impl Drop for Workers {
         self.ending.store(true, Ordering::Release);
         self.syncs = None;
         self.snapshots = None;
-        self.unlinks = None;
         self.garbage = None;
+        self.files_end = None;
         for thread in self.threads.drain(..) {
             // A panic has been reported where it happened.
             let _ = thread.join();
@@ -287,28 +294,25 @@ fn free_memory(orders: &Receiver<(JobId, Vec<Garbage>)>, reporter: &Reporter) {
     }
 }
 
-/// Unlinks and closes files, whose last holder frees their blocks: seconds for gigabytes.
-fn free_files(
-    unlinks: &Receiver<(JobId, Vec<String>, RealDisk)>,
-    to_close: &Receiver<OpenFile>,
-    reporter: &Reporter,
-) {
+/// Removes a name. The file is held open meanwhile, so that it is the thread that closes files who frees its blocks.
+fn unlink(disk: &mut RealDisk, path: &str) {
+    let held = disk.open(path, OpenMode::Read);
+    // A file that is gone is what was wanted; one that stays is found at the next start.
+    let _ = disk.unlink(path);
+    if let Ok(file) = held {
+        disk.close(file);
+    }
+}
+
+/// Closes files, whose last holder frees their blocks if they have no name: seconds for gigabytes.
+fn free_files(to_close: &Receiver<OpenFile>, end: &Receiver<()>) {
     loop {
         select! {
             recv(to_close) -> file => match file {
                 Ok(file) => drop(file),
                 Err(_) => return,
             },
-            recv(unlinks) -> order => match order {
-                Ok((id, paths, mut disk)) => {
-                    for path in paths {
-                        // A file that is gone is what was wanted; one that stays is found at the next start.
-                        let _ = disk.unlink(&path);
-                    }
-                    reporter.report(Report::Done(id, JobOutcome::Done { len: 0 }));
-                }
-                Err(_) => return,
-            },
+            recv(end) -> _ => return,
         }
     }
 }
