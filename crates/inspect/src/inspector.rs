@@ -54,7 +54,7 @@ pub struct Inspector<R: Read> {
 enum Stage<R: Read> {
     Start(R),
     Snapshot(Box<Snapshot<Chained<R>>>),
-    Log(Log<Chained<R>>),
+    Log(Box<Log<Chained<R>>>),
     Done,
 }
 
@@ -199,7 +199,7 @@ impl<R: Read> Inspector<R> {
         }
         if self.may_be_log || b"*#".contains(&first[0]) {
             self.format = Format::Aof;
-            self.stage = Stage::Log(Log::new(Vec::new(), chained, 0));
+            self.stage = Stage::Log(Box::new(Log::new(Vec::new(), chained, 0)));
             return;
         }
         self.broken(Vec::new(), 0);
@@ -224,7 +224,7 @@ impl<R: Read> Inspector<R> {
         };
         if self.may_be_log || b"*#".contains(first) {
             self.format = Format::AofWithPreamble(version);
-            self.stage = Stage::Log(Log::new(ahead, reader, end));
+            self.stage = Stage::Log(Box::new(Log::new(ahead, reader, end)));
         } else {
             // No loader looks at it.
             let file_end = self.end_of_file(end);

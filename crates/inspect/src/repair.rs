@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::words::{counted, grouped};
 
-pub use directory::directory;
+pub use directory::{NamedFile, directory};
 
 /// What a salvage came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -7,11 +7,14 @@ use lastsave_aof::{FileInfo, FileType, Manifest};
 use super::replay::Replay;
 use super::{Report, log, snapshot};
 
+/// A file by its name, without a directory, and its content.
+pub type NamedFile = (String, Vec<u8>);
+
 /// Salvages the files of a log's directory, by name. Returns the new files.
 ///
 /// # Errors
 /// Why nothing could be done.
-pub fn directory(files: &[(String, Vec<u8>)]) -> Result<(Vec<(String, Vec<u8>)>, Report), String> {
+pub fn directory(files: &[NamedFile]) -> Result<(Vec<NamedFile>, Report), String> {
     let contents: BTreeMap<&str, &[u8]> = files
         .iter()
         .map(|(name, bytes)| (&name[..], &bytes[..]))
@@ -177,9 +180,9 @@ fn rebuild(contents: &BTreeMap<&str, &[u8]>) -> Result<(String, Manifest), Strin
             file_type,
         };
         if kind == "incr" {
-            incrs.push(info)
+            incrs.push(info);
         } else {
-            bases.push(info)
+            bases.push(info);
         }
     }
     let mut prefixes = prefixes.into_iter();
