@@ -205,6 +205,11 @@ impl<R: std::io::Read> Reader<R> {
         self.offset + self.parsed as u64
     }
 
+    /// The bytes behind the last entry that were read already, not looked at yet.
+    pub fn buffered(&self) -> &[u8] {
+        &self.buf[self.start + self.parsed..self.end]
+    }
+
     /// The offset behind the last checksum line, or where reading began: what follows is not covered yet.
     pub fn unchecked_from(&self) -> u64 {
         self.unchecked_from

@@ -103,6 +103,12 @@ impl<O: Object> Dict<O> {
         self.table.prefetch(hash);
     }
 
+    /// As [`Dict::prefetch`], for keys that are probably to be added: what counts the entries is brought, too.
+    #[inline]
+    pub fn prefetch_to_add(&self, hash: u64) {
+        self.table.prefetch_to_add(hash);
+    }
+
     /// Brings the entry of `hash` into the cache, once its bucket is there: call it for a batch of keys after
     /// [`Dict::prefetch`]. Does nothing on wasm.
     #[inline]

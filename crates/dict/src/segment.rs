@@ -249,6 +249,12 @@ impl Segment {
         prefetch(self.word.pointer().cast::<u8>().wrapping_add(offset));
     }
 
+    /// Asks the processor to load the header, which lies on the same page as the buckets.
+    #[inline]
+    pub(crate) fn prefetch_header(self) {
+        prefetch(self.word.pointer().cast::<u8>());
+    }
+
     /// Asks the processor to load the entry that `hash` probably belongs to.
     ///
     /// # Safety

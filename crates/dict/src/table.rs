@@ -113,6 +113,14 @@ impl<O: Object> Table<O> {
     }
 
     #[inline]
+    pub(crate) fn prefetch_to_add(&self, hash: u64) {
+        if let Some(place) = self.place(hash) {
+            place.segment.prefetch(hash);
+            place.segment.prefetch_header();
+        }
+    }
+
+    #[inline]
     pub(crate) fn prefetch_entry(&self, hash: u64) {
         if let Some(place) = self.place(hash) {
             // SAFETY: the directory holds live segments.

@@ -3,8 +3,11 @@
 //!
 //! Nothing here changes what a command does.
 
-use lastsave_keyspace::Keyspace;
+use lastsave_dict::Dict;
+use lastsave_keyspace::{Keyspace, Object};
 use lastsave_resp::look_ahead;
+
+type Table = Dict<Object>;
 
 /// Requests looked at together. A processor fetches not many more lines at a time.
 const WINDOW: usize = 16;
@@ -19,6 +22,22 @@ impl Ahead {
     /// Asks for the buckets of the keys that the next requests in `input` name. Returns how many bytes these requests
     /// take; all, if nothing is to be seen there.
     pub(crate) fn look(&mut self, keyspace: &Keyspace, db: usize, input: &[u8]) -> usize {
+        self.look_with(keyspace, db, input, Table::prefetch)
+    }
+
+    /// As [`Ahead::look`], where most keys are probably new.
+    pub(crate) fn look_to_add(&mut self, keyspace: &Keyspace, db: usize, input: &[u8]) -> usize {
+        self.look_with(keyspace, db, input, Table::prefetch_to_add)
+    }
+
+    #[inline]
+    fn look_with(
+        &mut self,
+        keyspace: &Keyspace,
+        db: usize,
+        input: &[u8],
+        prefetch: impl Fn(&Table, u64),
+    ) -> usize {
         let table = &keyspace.databases[db].keys;
         let mut seen = 0;
         for _ in 0..WINDOW {
@@ -28,7 +47,7 @@ impl Ahead {
             seen += len;
             if let Some(key) = key {
                 let hash = table.hash(key);
-                table.prefetch(hash);
+                prefetch(table, hash);
                 self.keys.push((db, hash));
             }
         }

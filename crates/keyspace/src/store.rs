@@ -252,12 +252,26 @@ impl Keyspace {
         expires_at_ms: Option<u64>,
         usage: Usage,
     ) -> bool {
+        let hash = self.databases[db].keys.hash(key);
+        self.restore_hashed(db, hash, key, value, expires_at_ms, usage)
+    }
+
+    /// As [`Keyspace::restore`], with the key's hash.
+    pub fn restore_hashed(
+        &mut self,
+        db: usize,
+        hash: u64,
+        key: &[u8],
+        value: OwnedValue,
+        expires_at_ms: Option<u64>,
+        usage: Usage,
+    ) -> bool {
         let tag = self.usage_tag(usage, self.restored_at_us);
         let mut bytes = Vec::new();
         let value = value.into_value(&mut bytes);
         self.databases[db]
             .keys
-            .insert(key, value, expires_at_ms, tag)
+            .insert_hashed(hash, key, value, expires_at_ms, tag)
             .new
     }
 

@@ -88,7 +88,8 @@ impl Engine {
     #[inline]
     fn item_loaded(&mut self, offset: u64, clock: &mut Clock<'_>) -> Result<(), Ended> {
         let progress = &mut clock.progress;
-        progress.bytes = clock.bytes_before + offset;
+        // An expired key is counted before others that stand before it.
+        progress.bytes = progress.bytes.max(clock.bytes_before + offset);
         let items = progress.keys + progress.commands;
         match self.config.key_load_delay_us {
             0 => {}

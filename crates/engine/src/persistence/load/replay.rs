@@ -48,8 +48,26 @@ impl Engine {
         let mut reader = lastsave_aof::Reader::new(rest.ahead, rest.reader, preamble_len)
             .strict(!self.repeats(Defect::LaxFraming));
         let mut commands = 0;
+        // Up to where the keys of the commands to come were looked at, and up to where they were fetched.
+        let (mut looked_to, mut fetched_to) = (preamble_len, preamble_len);
         let torn_at = loop {
             let start = reader.offset();
+            if start >= fetched_to {
+                let buffered = reader.buffered();
+                looked_to = looked_to.max(start);
+                if looked_to == start {
+                    looked_to += self
+                        .ahead
+                        .look_to_add(&self.keyspace, replayer.db, buffered)
+                        as u64;
+                }
+                self.ahead.fetch(&self.keyspace);
+                fetched_to = looked_to;
+                // While these are replayed, the buckets of the next are on their way.
+                if let Some(next) = buffered.get((looked_to - start) as usize..) {
+                    looked_to += self.ahead.look_to_add(&self.keyspace, replayer.db, next) as u64;
+                }
+            }
             match reader.next_entry() {
                 Ok(Some(Entry::Annotation(_))) => {}
                 Ok(Some(Entry::Command(args))) => {
@@ -108,6 +126,13 @@ impl Engine {
         args: Args<'_>,
         replayer: &mut Replayer,
     ) -> Result<(), String> {
+        // What was written is known and has as many words as it should; what is not is looked at again, as Redis does.
+        let resolved = resolve(args);
+        if let (Ok(resolved), None) = (&resolved, &replayer.transaction)
+            && !matches!(resolved.command.handler, Handler::Server(_))
+        {
+            return self.replay_one(name, start, args, Ok(*resolved), replayer);
+        }
         let known_subcommand = |command: &&'static Command| {
             let word = args.get(1).filter(|_| !command.subcommands.is_empty());
             word.is_none_or(|word| lookup_subcommand(command, word).is_some())
@@ -123,12 +148,13 @@ impl Engine {
             Some(_) if is(ServerCommand::Exec) => {
                 let (_, queued) = replayer.transaction.take().expect("just seen");
                 for args in queued {
-                    self.replay_one(name, start, args.as_args(), replayer)?;
+                    let args = args.as_args();
+                    self.replay_one(name, start, args, resolve(args), replayer)?;
                 }
             }
             Some((_, queued)) => queued.push(args.into()),
             None if is(ServerCommand::Multi) => replayer.transaction = Some((start, Vec::new())),
-            None => self.replay_one(name, start, args, replayer)?,
+            None => self.replay_one(name, start, args, resolved, replayer)?,
         }
         Ok(())
     }
@@ -138,9 +164,10 @@ impl Engine {
         name: &str,
         start: u64,
         args: Args<'_>,
+        resolved: Result<Resolved, Vec<u8>>,
         replayer: &mut Replayer,
     ) -> Result<(), String> {
-        let error = match self.execute_replayed(args, replayer) {
+        let error = match self.execute_replayed(args, resolved, replayer) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -155,9 +182,14 @@ impl Engine {
     }
 
     /// Runs one command of the log. `Err` says what it was answered.
-    fn execute_replayed(&mut self, args: Args<'_>, replayer: &mut Replayer) -> Result<(), String> {
+    fn execute_replayed(
+        &mut self,
+        args: Args<'_>,
+        resolved: Result<Resolved, Vec<u8>>,
+        replayer: &mut Replayer,
+    ) -> Result<(), String> {
         let Resolved { command, .. } =
-            resolve(args).map_err(|error| String::from_utf8_lossy(&error).into_owned())?;
+            resolved.map_err(|error| String::from_utf8_lossy(&error).into_owned())?;
         let is = |server: ServerCommand| matches!(command.handler, Handler::Server(known) if known == server);
         match data_handler(command) {
             Some(handler) => {

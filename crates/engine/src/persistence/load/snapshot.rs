@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use lastsave_keyspace::{OwnedValue, Usage};
 use lastsave_rdb::{DecodeError, DecodeErrorKind, Decoder, Item};
 use lastsave_vfs::{Errno, OpenMode, Vfs};
 
@@ -12,6 +13,24 @@ use crate::{Level, LoadedFile};
 
 /// Keys without elements that the log names, of those in one file.
 const EMPTY_KEYS_NAMED: u64 = 10;
+
+/// A key of no bytes with a value of none: type, length, length.
+const SHORTEST_RECORD: u64 = 3;
+
+/// So many keys are decoded before they are added to the table, so that the waits for its memory overlap.
+const KEYS_AT_ONCE: usize = 32;
+
+/// A key that was decoded and is not in the table yet.
+struct Decoded {
+    db: usize,
+    key: Vec<u8>,
+    hash: u64,
+    value: OwnedValue,
+    expires_at_ms: Option<u64>,
+    usage: Usage,
+    /// Where it ends in the file.
+    end: u64,
+}
 
 /// What stands behind a snapshot in its file: bytes read ahead, the reader, and the offset of the first of them.
 pub(super) struct Rest<R> {
@@ -164,9 +183,15 @@ impl Engine {
             self.keyspace.settings.clone(),
         )?;
         let now_ms = self.now_ms();
-        let (mut db, mut keys, mut expired, mut empty) = (0usize, 0u64, 0u64, 0u64);
+        let (mut db, mut expired, mut empty) = (0usize, 0u64, 0u64);
+        let keys_before = self.saves.loaded;
+        let mut decoded = Vec::with_capacity(KEYS_AT_ONCE);
         loop {
-            match decoder.next_item()? {
+            let item = decoder.next_item();
+            if decoded.len() == KEYS_AT_ONCE || !matches!(item, Ok(Item::Key { .. })) {
+                self.add_decoded(&mut decoded, clock)?;
+            }
+            match item? {
                 Item::Aux(name, value) => self.log_aux(&name, &value),
                 Item::SelectDb(number) => {
                     db = usize::try_from(number)
@@ -180,8 +205,9 @@ impl Engine {
                         })?;
                 }
                 Item::ResizeDb(hint, _) => {
-                    // A hint that is a lie must not cost more memory than a file of that many keys could.
-                    let most = (1 << 24).max(decoder.offset());
+                    // A hint that is a lie must not cost more memory than the keys that the file has room for.
+                    let total = self.loading.as_ref().map_or(0, |it| it.total_bytes);
+                    let most = total.saturating_sub(decoder.offset()) / SHORTEST_RECORD;
                     self.keyspace.databases[db]
                         .keys
                         .reserve(hint.min(most) as usize);
@@ -195,12 +221,21 @@ impl Engine {
                     if !is_base && expires_at_ms.is_some_and(|at_ms| at_ms < now_ms) {
                         expired += 1;
                         self.saves.loaded_expired = expired;
-                    } else {
-                        self.keyspace.restore(db, &key, value, expires_at_ms, usage);
-                        keys += 1;
-                        self.saves.loaded = keys;
+                        self.key_loaded(decoder.offset(), clock)?;
+                        continue;
                     }
-                    self.key_loaded(decoder.offset(), clock)?;
+                    let table = &self.keyspace.databases[db].keys;
+                    let hash = table.hash(&key);
+                    table.prefetch_to_add(hash);
+                    decoded.push(Decoded {
+                        db,
+                        key,
+                        hash,
+                        value,
+                        expires_at_ms,
+                        usage,
+                        end: decoder.offset(),
+                    });
                 }
                 Item::EmptyKey(key) => {
                     if empty < EMPTY_KEYS_NAMED {
@@ -213,6 +248,7 @@ impl Engine {
                 Item::End => break,
             }
         }
+        let keys = self.saves.loaded - keys_before;
         let counts = format!("keys loaded: {keys}, keys expired: {expired}");
         self.log(
             Level::Notice,
@@ -231,6 +267,27 @@ impl Engine {
             },
             keys,
         ))
+    }
+
+    /// Adds decoded keys to the table, whose buckets are on their way.
+    fn add_decoded(
+        &mut self,
+        decoded: &mut Vec<Decoded>,
+        clock: &mut Clock<'_>,
+    ) -> Result<(), Ended> {
+        for next in decoded.drain(..) {
+            self.keyspace.restore_hashed(
+                next.db,
+                next.hash,
+                &next.key,
+                next.value,
+                next.expires_at_ms,
+                next.usage,
+            );
+            self.saves.loaded += 1;
+            self.key_loaded(next.end, clock)?;
+        }
+        Ok(())
     }
 
     fn log_aux(&mut self, name: &[u8], value: &[u8]) {
