@@ -106,6 +106,8 @@ pub struct Engine {
     /// While a data set is loaded.
     pub(crate) loading: Option<Loading>,
     pub(crate) snapshot: Option<Snapshot>,
+    /// See [`Engine::pace_walks`].
+    pub(crate) paces_walks: bool,
     /// A rewrite was asked for while something else was running.
     pub(crate) rewrite_scheduled: bool,
     pub(crate) rewrites: Rewrites,
@@ -162,6 +164,7 @@ impl Engine {
             log_closed_at_writes: None,
             loading: None,
             snapshot: None,
+            paces_walks: false,
             rewrite_scheduled: false,
             rewrites: Rewrites::default(),
             unlinking: Vec::new(),
@@ -323,7 +326,9 @@ impl Engine {
             && snapshot.job == job
         {
             snapshot.parts_done(parts, chunks);
-            self.walk_snapshot();
+            if !self.paces_walks {
+                self.walk_snapshot();
+            }
         }
     }
 

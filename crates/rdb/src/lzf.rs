@@ -259,14 +259,13 @@ pub(crate) fn decompress(compressed: &[u8], length: usize) -> Option<Vec<u8>> {
         if written + count > length {
             return None;
         }
-        if distance >= count {
-            output.copy_within(from..from + count, written);
-        } else {
-            for i in 0..count {
-                output[written + i] = output[from + i];
-            }
+        // A copy that reaches into itself repeats what lies before it; what there is to copy doubles with each turn.
+        let end = written + count;
+        while written < end {
+            let len = (end - written).min(written - from);
+            output.copy_within(from..from + len, written);
+            written += len;
         }
-        written += count;
         rest = tail;
     }
     (written == length).then_some(output)

@@ -48,6 +48,10 @@ const ACCEPTS: usize = 1000;
 const LOADING_INTERVAL_US: u64 = 1000;
 const LOADING_ROUNDS: u32 = 4;
 
+/// From one slice of a snapshot's walk to the next, in microseconds: a slice takes about a quarter of it, so that clients and the
+/// snapshot's thread have the processors for the rest.
+const WALK_INTERVAL_US: u64 = 250;
+
 /// How often the engine is told what the process uses, in microseconds.
 const FACTS_INTERVAL_US: u64 = 1_000_000;
 
@@ -86,6 +90,8 @@ pub struct Reactor {
     inbox_len: usize,
     inbox_parts: Vec<(ClientId, Range<usize>)>,
     next_facts_us: u64,
+    /// When the next slice of a snapshot may be walked.
+    next_walk_us: u64,
 }
 
 struct Connection {
@@ -160,6 +166,7 @@ impl Reactor {
             inbox_len: 0,
             inbox_parts: Vec::with_capacity(INBOX_CONNECTIONS),
             next_facts_us: 0,
+            next_walk_us: 0,
         };
         reactor.watch(reactor.workers.wake(), WAKE)?;
         reactor.watch(reactor.signals.wake(), SIGNAL)?;
@@ -238,14 +245,10 @@ impl Reactor {
     fn round(&mut self, wait_us: u64) -> Option<i32> {
         let mut events = std::mem::take(&mut self.events);
         events.clear();
-        let timeout = Timespec {
-            tv_sec: (wait_us / 1_000_000) as i64,
-            tv_nsec: (wait_us % 1_000_000 * 1000) as i64,
-        };
         let waited = if self.engine.holds_input() {
-            self.wait_for_workers(&mut events, &timeout)
+            self.wait_for_workers(&mut events, &timespec(wait_us))
         } else {
-            epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)).map(|_| ())
+            self.wait_for_all(&mut events, wait_us)
         };
         match waited {
             Ok(()) | Err(Errno::INTR) => {}
@@ -270,11 +273,8 @@ impl Reactor {
         }
         self.events = events;
         self.handle_inbox(now_us);
-        if self
-            .engine
-            .next_timeout()
-            .is_some_and(|due_us| due_us <= now_us)
-        {
+        if self.due_us().is_some_and(|due_us| due_us <= now_us) {
+            self.next_walk_us = now_us + WALK_INTERVAL_US;
             self.engine.handle_timeout(now_us, &mut self.disk);
         }
         self.engine.flush(now_us, &mut self.disk);
@@ -291,6 +291,20 @@ impl Reactor {
             self.tell_facts(now_us);
         }
         status
+    }
+
+    /// Waits until there is something to do.
+    fn wait_for_all(&self, events: &mut Vec<epoll::Event>, wait_us: u64) -> rustix::io::Result<()> {
+        let mut timeout = timespec(wait_us);
+        if (1..1000).contains(&wait_us) {
+            // epoll_wait counts in milliseconds.
+            poll(
+                &mut [PollFd::new(&self.epoll, PollFlags::IN)],
+                Some(&timeout),
+            )?;
+            timeout = timespec(0);
+        }
+        epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout)).map(|_| ())
     }
 
     /// Waits until a thread or a signal has something to say, and for nothing else.
@@ -317,8 +331,18 @@ impl Reactor {
     /// How long to wait at most, until the engine has something to do by itself.
     fn wait_us(&self) -> u64 {
         let now_us = process::now_us();
-        let due_us = self.engine.next_timeout().unwrap_or(now_us);
+        let due_us = self.due_us().unwrap_or(now_us);
         due_us.saturating_sub(now_us)
+    }
+
+    /// When the engine has something to do by itself, at the earliest.
+    fn due_us(&self) -> Option<u64> {
+        let due_us = self.engine.next_timeout()?;
+        Some(if self.engine.is_walking() {
+            due_us.max(self.next_walk_us)
+        } else {
+            due_us
+        })
     }
 
     fn watch(&self, fd: impl AsFd, token: u64) -> rustix::io::Result<()> {
@@ -606,3 +630,10 @@ impl Reactor {
 
 /// What a client from elsewhere reads while protected mode guards a server without password.
 const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To connect from elsewhere, set a password (requirepass), or switch protected mode off from this machine: CONFIG SET protected-mode no, and CONFIG REWRITE to keep it so, or --protected-mode no on the command line. Only do so if the server cannot be reached from the internet.\r\n";
+
+fn timespec(us: u64) -> Timespec {
+    Timespec {
+        tv_sec: (us / 1_000_000) as i64,
+        tv_nsec: (us % 1_000_000 * 1000) as i64,
+    }
+}

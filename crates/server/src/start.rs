@@ -185,6 +185,7 @@ fn set_up(settings: Settings, log: &Log, pid_file: Option<&Path>) -> Result<Reac
     engine.set_config_hook(Box::new(move |config| applier.apply(config)));
     engine.set_stopwatch(Box::new(process::monotonic_us));
     engine.set_sleep(|us| std::thread::sleep(std::time::Duration::from_micros(us)));
+    engine.pace_walks();
     let nursery = Nursery::default();
     let starting = nursery.clone();
     engine.set_child_hook(Box::new(move |kind, config| starting.start(kind, config)));

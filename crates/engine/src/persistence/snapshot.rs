@@ -55,6 +55,7 @@ pub(crate) struct Snapshot {
 }
 
 /// Who is seen to write a snapshot, and how long it took to have that process.
+#[derive(Clone, Copy)]
 pub(crate) struct Writing {
     pub(crate) pid: Option<u32>,
     took_us: u64,
@@ -189,6 +190,17 @@ impl Engine {
         let databases = snapshot.feed(SnapshotPart::Databases(databases));
         self.outputs.push_back(databases);
         self.snapshot = Some(snapshot);
+    }
+
+    /// Has the walks of snapshots go on in [`Engine::handle_timeout`] alone, not with each report of progress: for a driver that
+    /// lets some time pass between slices.
+    pub fn pace_walks(&mut self) {
+        self.paces_walks = true;
+    }
+
+    /// Whether a snapshot's walk goes on in the next [`Engine::handle_timeout`], which therefore is due.
+    pub fn is_walking(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(Snapshot::wants_walk)
     }
 
     /// Whether the driver is to leave the input of clients where it is: so many changes have outrun the running snapshot that

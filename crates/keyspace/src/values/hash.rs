@@ -58,7 +58,7 @@ impl Hash {
         if !pack.len().is_multiple_of(2) || !are_distinct(pack.iter().step_by(2)) {
             return Err(Malformed);
         }
-        let longest = pack.iter().map(|item| item.len()).max().unwrap_or(0);
+        let longest = pack.iter().map(Item::len).max().unwrap_or(0);
         let fits = pack.len() as u64 / 2 <= limits.entries && limits.allow(longest);
         let mut hash = Self(Form::Small(Compact::new(pack)));
         if !fits {

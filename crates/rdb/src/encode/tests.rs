@@ -6,6 +6,7 @@ use super::value::PART_LEN;
 use super::*;
 use crate::samples::{Dump, STRINGS_RDB, dumps};
 use crate::{Decoder, Item, VERSION, crc64};
+use lastsave_keyspace::values::listpack::Item as ListItem;
 use lastsave_keyspace::values::{
     End, Hash, HashLimits, List, ListOptions, Set, SortedSet, SortedSetLimits,
 };
@@ -269,8 +270,8 @@ fn large_values() -> Vec<Object> {
 fn elements(object: &Object) -> Vec<Vec<u8>> {
     match object {
         Object::Text(text) => vec![text.to_vec()],
-        Object::List(list) => list.iter().map(|item| item.to_vec()).collect(),
-        Object::Set(set) => set.iter().map(|item| item.to_vec()).collect(),
+        Object::List(list) => list.iter().map(ListItem::to_vec).collect(),
+        Object::Set(set) => set.iter().map(ListItem::to_vec).collect(),
         Object::Hash(hash) => hash
             .iter()
             .flat_map(|(field, value)| [field.to_vec(), value.to_vec()])

@@ -228,7 +228,7 @@ fn loaded(base: &[u8], name: &str) -> u64 {
     let manifest = format!("file {name} seq 1 type b\n");
     let put = |disk: &mut SimDisk, path: &str, bytes: &[u8]| {
         disk.write_file(path, bytes)
-            .expect("a new disk takes files")
+            .expect("a new disk takes files");
     };
     put(
         &mut disk,
