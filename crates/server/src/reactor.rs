@@ -1,5 +1,7 @@
 //! The loop: waits for sockets, signals, threads and time, drives the engine, and sends what it says.
 
+mod wait;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
@@ -9,8 +11,7 @@ use std::sync::Arc;
 use lastsave_engine::{
     ClientId, Config, Engine, Host, Job, JobId, JobOutcome, Level, LoadProgress, Output,
 };
-use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
+use rustix::event::epoll;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
@@ -246,7 +247,7 @@ impl Reactor {
         let mut events = std::mem::take(&mut self.events);
         events.clear();
         let waited = if self.engine.holds_input() {
-            self.wait_for_workers(&mut events, &timespec(wait_us))
+            self.wait_for_workers(&mut events, wait_us)
         } else {
             self.wait_for_all(&mut events, wait_us)
         };
@@ -291,58 +292,6 @@ impl Reactor {
             self.tell_facts(now_us);
         }
         status
-    }
-
-    /// Waits until there is something to do.
-    fn wait_for_all(&self, events: &mut Vec<epoll::Event>, wait_us: u64) -> rustix::io::Result<()> {
-        let mut timeout = timespec(wait_us);
-        if (1..1000).contains(&wait_us) {
-            // epoll_wait counts in milliseconds.
-            poll(
-                &mut [PollFd::new(&self.epoll, PollFlags::IN)],
-                Some(&timeout),
-            )?;
-            timeout = timespec(0);
-        }
-        epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout)).map(|_| ())
-    }
-
-    /// Waits until a thread or a signal has something to say, and for nothing else.
-    fn wait_for_workers(
-        &self,
-        events: &mut Vec<epoll::Event>,
-        timeout: &Timespec,
-    ) -> rustix::io::Result<()> {
-        let mut fds = [
-            PollFd::new(self.workers.wake(), PollFlags::IN),
-            PollFd::new(self.signals.wake(), PollFlags::IN),
-        ];
-        poll(&mut fds, Some(timeout))?;
-        for (fd, token) in fds.iter().zip([WAKE, SIGNAL]) {
-            if !fd.revents().is_empty() {
-                let data = epoll::EventData::new_u64(token);
-                let flags = epoll::EventFlags::IN;
-                events.push(epoll::Event { flags, data });
-            }
-        }
-        Ok(())
-    }
-
-    /// How long to wait at most, until the engine has something to do by itself.
-    fn wait_us(&self) -> u64 {
-        let now_us = process::now_us();
-        let due_us = self.due_us().unwrap_or(now_us);
-        due_us.saturating_sub(now_us)
-    }
-
-    /// When the engine has something to do by itself, at the earliest.
-    fn due_us(&self) -> Option<u64> {
-        let due_us = self.engine.next_timeout()?;
-        Some(if self.engine.is_walking() {
-            due_us.max(self.next_walk_us)
-        } else {
-            due_us
-        })
     }
 
     fn watch(&self, fd: impl AsFd, token: u64) -> rustix::io::Result<()> {
@@ -630,10 +579,3 @@ impl Reactor {
 
 /// What a client from elsewhere reads while protected mode guards a server without password.
 const PROTECTED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. To connect from elsewhere, set a password (requirepass), or switch protected mode off from this machine: CONFIG SET protected-mode no, and CONFIG REWRITE to keep it so, or --protected-mode no on the command line. Only do so if the server cannot be reached from the internet.\r\n";
-
-fn timespec(us: u64) -> Timespec {
-    Timespec {
-        tv_sec: (us / 1_000_000) as i64,
-        tv_nsec: (us % 1_000_000 * 1000) as i64,
-    }
-}
