@@ -13,15 +13,15 @@ use crate::ours::Files;
 use crate::samples::{BASE_2, Log, MANIFEST, RDB, always, config, rdb};
 
 /// A file to damage among others.
-struct Kind {
-    name: &'static str,
-    config: String,
-    files: Files,
-    path: String,
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) config: String,
+    pub(crate) files: Files,
+    pub(crate) path: String,
 }
 
 /// One file of each kind, with all types in it.
-fn kinds() -> Vec<Kind> {
+pub(crate) fn kinds() -> Vec<Kind> {
     let log = Log::of_everything(&always());
     let of_commands = Log::as_base(&always());
     let preamble = log.files[BASE_2].clone();
@@ -83,7 +83,7 @@ fn kinds() -> Vec<Kind> {
 }
 
 /// Some of `0..end`, always the same; all of them in the long mode.
-fn sample(end: usize, count: u64, seed: u64) -> Vec<usize> {
+pub(crate) fn sample(end: usize, count: u64, seed: u64) -> Vec<usize> {
     if long() {
         return (0..end).collect();
     }

@@ -20,4 +20,5 @@ mod oracle;
 mod ours;
 mod samples;
 mod state;
+mod tools;
 mod truncation;
