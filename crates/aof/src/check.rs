@@ -17,6 +17,8 @@ use input::Input;
 const MANIFEST_MAX_LINE: usize = 1024;
 /// The longest annotation that is looked at in one piece.
 const ANNOTATION_MAX_LINE: usize = 1023;
+/// The last words of a checker of snapshots that ends its process.
+const TERMINATED: &[u8] = b"Terminating server after rdb file reading failure.";
 /// The longest header of a request or a word.
 const HEADER_MAX_LINE: usize = 127;
 
@@ -311,7 +313,10 @@ impl Tool<'_, '_> {
         let mut input = Input::new(file);
         if preamble {
             let Some(end) = (self.check_rdb)(self.vfs, path, &mut self.output) else {
-                say!(self, "RDB preamble of AOF file is not sane, aborting.");
+                // The checker of snapshots may have ended the tool by itself.
+                if !self.output.trim_ascii_end().ends_with(TERMINATED) {
+                    say!(self, "RDB preamble of AOF file is not sane, aborting.");
+                }
                 return Err(Stop::Exit);
             };
             say!(self, "RDB preamble is OK, proceeding with AOF tail...");

@@ -267,3 +267,18 @@ fn case_21_every_bit_of_a_log() {
     flip_log(&mut proof, "with timestamps", &Log::of_everything(&stamped));
     proof.finish();
 }
+
+#[test]
+fn case_21_every_bit_of_a_log_with_checksums() {
+    let mut proof = Proof::of(
+        21,
+        "every bit of an append-only file with aof-checksums yes",
+        "refused or harmless",
+    );
+    let config = config("appendonly yes\nappendfsync always\naof-checksums yes\n");
+    let classes = flip_log(&mut proof, "with checksums", &Log::of_everything(&config));
+    if classes.silent > 0 {
+        proof.violation(format!("{} flips went unnoticed", classes.silent));
+    }
+    proof.finish();
+}

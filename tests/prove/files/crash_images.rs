@@ -129,7 +129,7 @@ fn case_30_our_crashes_at_the_real_server() {
             if image.holes {
                 excuses.push(Excuse::Damage);
             }
-            compare(proof, &image.what, &image.files, &config, &excuses)
+            compare(proof, &image.what, &image.files, &config, None, &excuses)
         });
         print_excuses(name, &verdicts);
     }
@@ -195,7 +195,7 @@ fn case_30_crashes_of_the_real_server() {
         let verdicts = in_pairs(&mut proof, &seeds, |proof, seed| {
             let files = image_of_theirs(&slow, *seed);
             let what = format!("{name}, seed {seed}");
-            compare(proof, &what, &files, &config, &excuses)
+            compare(proof, &what, &files, &config, None, &excuses)
         });
         print_excuses(name, &verdicts);
     }

@@ -7,7 +7,7 @@ use lastsave_tests::native::Random;
 use lastsave_tests::proof::{Counts, Proof, long};
 
 use crate::bit_flips::flipped;
-use crate::compare::{Excuse, Verdict, compare};
+use crate::compare::{Excuse, Verdict, compare, sound_state};
 use crate::old_forms;
 use crate::ours::Files;
 use crate::samples::{BASE_2, Log, MANIFEST, RDB, always, config, rdb};
@@ -162,12 +162,13 @@ fn case_30_every_truncation_at_the_real_server() {
     ];
     for (seed, kind) in kinds().into_iter().enumerate() {
         let bytes = kind.files[&kind.path].clone();
+        let sound = sound_state(&kind.files, &kind.config);
         let lengths = sample(bytes.len() + 1, 60, seed as u64);
         let verdicts = in_pairs(&mut proof, &lengths, |proof, len| {
             let what = format!("{} cut to {len} of {} bytes", kind.name, bytes.len());
             let mut files = kind.files.clone();
             files.insert(kind.path.clone(), bytes[..*len].to_vec());
-            compare(proof, &what, &files, &kind.config, &excuses)
+            compare(proof, &what, &files, &kind.config, Some(&sound), &excuses)
         });
         print_excuses(kind.name, &verdicts);
     }
@@ -183,6 +184,7 @@ fn case_30_every_bit_at_the_real_server() {
     );
     for (seed, kind) in kinds().into_iter().enumerate() {
         let bytes = kind.files[&kind.path].clone();
+        let sound = sound_state(&kind.files, &kind.config);
         let bits = sample(bytes.len() * 8, 100, seed as u64);
         // A snapshot has a checksum: whatever of it the real server takes in, we must too.
         let has_checksum = kind.path == RDB;
@@ -203,7 +205,7 @@ fn case_30_every_bit_at_the_real_server() {
             let what = format!("{}, bit {} of byte {}", kind.name, bit % 8, bit / 8);
             let mut files = kind.files.clone();
             files.insert(kind.path.clone(), flipped(&bytes, *bit));
-            compare(proof, &what, &files, &kind.config, &excuses)
+            compare(proof, &what, &files, &kind.config, Some(&sound), &excuses)
         });
         print_excuses(kind.name, &verdicts);
     }
