@@ -29,6 +29,8 @@ pub(crate) enum Excuse {
     Damage,
     /// 12: it takes in damage that we refuse, and which was where it does no harm.
     Strict,
+    /// It takes a manifest that names a file in bytes that are not UTF-8.
+    NotUtf8,
     /// Zeros at the end are bad format to it, not a torn tail.
     Zeros,
     /// A line with an annotation that is torn at the end of a file is whole to it: the next command goes behind it.
@@ -110,7 +112,7 @@ pub(crate) fn compare(
     proof.case();
     if ours.end == End::Refused {
         proof.refused();
-        if ours.files != *files {
+        if ours.files != *files && !config.contains("redis-faithful yes") {
             proof.violation(format!("{what}: we refuse, and change the files"));
             return None;
         }
@@ -225,6 +227,12 @@ fn explains_start(excuse: Excuse, before: &Files, ours: &Start, theirs: &Start) 
         Excuse::EmptyWithoutLog => {
             !we_refuse && they_serve && theirs.state.len() == 0 && before.contains_key("dump.rdb")
         }
+        Excuse::NotUtf8 => {
+            let is_other = |(path, bytes): (&String, &Vec<u8>)| {
+                path.ends_with(".manifest") && std::str::from_utf8(bytes).is_err()
+            };
+            we_refuse && they_serve && before.iter().any(is_other)
+        }
         Excuse::Crash => we_refuse && matches!(theirs.end, End::Crashed(_)),
         Excuse::Damage => we_refuse && they_serve,
         Excuse::Zeros => {
@@ -285,6 +293,7 @@ fn explains_file(excuse: Excuse, file: &File<'_>, both_refuse: bool, theirs: &St
         | Excuse::Crash
         | Excuse::Damage
         | Excuse::Strict
+        | Excuse::NotUtf8
         | Excuse::Zeros => false,
     }
 }

@@ -84,7 +84,7 @@ fn stops_sooner(ours: &Told, theirs: &Told) -> bool {
         return false;
     };
     ours.code == Some(1)
-        && theirs.text.starts_with(&before)
+        && theirs.text.starts_with(before.trim_end())
         && split(&theirs.text).is_none_or(|(_, other)| other != place)
 }
 
@@ -138,7 +138,7 @@ fn case_30_check_tools() {
     );
     for (seed, kind) in kinds().iter().enumerate() {
         let bytes = &kind.files[&kind.path];
-        let cuts = sample(bytes.len() + 1, 30, seed as u64);
+        let cuts = sample(bytes.len() + 1, 15, seed as u64);
         let verdicts = in_pairs(&mut proof, &cuts, |proof, len| {
             let what = format!("{} cut to {len} of {} bytes", kind.name, bytes.len());
             let mut files = kind.files.clone();
@@ -146,7 +146,7 @@ fn case_30_check_tools() {
             compare_tools(proof, &what, kind, &files)
         });
         print_excuses(kind.name, &verdicts);
-        let bits = sample(bytes.len() * 8, 50, seed as u64);
+        let bits = sample(bytes.len() * 8, 25, seed as u64);
         let verdicts = in_pairs(&mut proof, &bits, |proof, bit| {
             let what = format!("{}, bit {} of byte {}", kind.name, bit % 8, bit / 8);
             let mut files = kind.files.clone();
