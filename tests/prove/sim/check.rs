@@ -6,9 +6,10 @@ use lastsave_tests::proof::Counts;
 use lastsave_vfs::{EveryChoice, SimDisk, Survival};
 
 use crate::damage::{Damage, damage};
-use crate::driver::{Driver, configured};
+use crate::driver::Driver;
 use crate::machine::{Marks, Point};
 use crate::script::{Item, request};
+use crate::setup::configured;
 
 /// One way to crash.
 #[derive(Clone, Copy, Debug)]

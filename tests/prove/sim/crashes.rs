@@ -151,22 +151,38 @@ fn case_01_every_subset_in_small_runs() {
         "power loss at every operation of small runs: every subset of unsynced pages, sizes and names",
         "P, A, F, O",
         &runs::small(),
-        |run| {
-            let mut checker = Checker::new(run.name, run.restarts);
-            let limit = if long() { 4_000 } else { 250 };
-            for schedule in 0..run.schedules {
-                let disk = SimDisk::new(None);
-                let mut driver = Driver::start(run.config, disk, 1, schedule, true);
-                for item in &run.script {
-                    driver.play(item);
-                    for point in driver.take_points() {
-                        // With more ways than that the rest of them are left to the seeds of the long runs.
-                        checker.check_every_survival(&driver.history, &point, limit);
-                    }
-                }
+        |run| exhaust(run, &[]),
+    );
+}
+
+/// Cuts the power at every operation, in every way there is.
+fn exhaust(run: &Run, sync_times_us: &[u64]) -> Findings {
+    let mut checker = Checker::new(run.name, run.restarts);
+    let limit = if long() { 4_000 } else { 250 };
+    for schedule in 0..run.schedules {
+        let mut machine = Machine::new(SimDisk::new(None), schedule);
+        machine.sync_times_us = sync_times_us.to_vec();
+        let start_us = crate::driver::START_US;
+        let mut driver = Driver::start_on(run.config, machine, 1, start_us, true);
+        for item in &run.script {
+            driver.play(item);
+            for point in driver.take_points() {
+                // With more ways than that the rest of them are left to the seeds of the long runs.
+                checker.check_every_survival(&driver.history, &point, limit);
             }
-            checker.findings
-        },
+        }
+    }
+    checker.findings
+}
+
+#[test]
+fn case_11_no_gap_between_two_files_of_the_log() {
+    prove(
+        11,
+        "power loss at every operation of rewrites, with the sync of the file before under way for up to 30 s: every subset survives",
+        "P: no command of a new file without all of the one before it",
+        &runs::rotations(),
+        |run| exhaust(run, &[0, 3_000_000, 30_000_000]),
     );
 }
 

@@ -14,6 +14,8 @@
 //! survive, is therefore not noticed. Such cases are counted, not hidden: only where the test finds, in the bytes
 //! themselves, that no length of any word was hurt.
 //!
+//! That these oracles can fail is shown in `oracles.rs`.
+//!
 //! `LASTSAVE_LONG=1` tries many more ways to fail, at more points. `LASTSAVE_ONLY` names one run to do alone.
 
 mod check;
@@ -28,6 +30,7 @@ mod oracles;
 mod programs;
 mod runs;
 mod script;
+mod setup;
 mod switches;
 
 use check::Findings;

@@ -21,6 +21,7 @@ const LAX: &str = "appendonly yes\nappendfsync always\nno-appendfsync-on-rewrite
 const LAX_EVERYSEC: &str =
     "appendonly yes\nappendfsync everysec\nno-appendfsync-on-rewrite yes\nsave \"\"\n";
 const AS_COMMANDS: &str = "appendonly yes\nappendfsync always\nsave \"\"\naof-use-rdb-preamble no\naof-timestamp-enabled yes\n";
+const CHECKED: &str = "appendonly yes\nappendfsync everysec\nsave 6 10\naof-checksums yes\n";
 const STAMPED: &str = "appendonly yes\nappendfsync everysec\nsave \"\"\naof-timestamp-enabled yes\nauto-aof-rewrite-min-size 1\nauto-aof-rewrite-percentage 50\n";
 
 /// What the runs with a log do about files.
@@ -151,7 +152,7 @@ pub(crate) fn lax_everysec(seed: u64) -> Run {
     )
 }
 
-/// Runs whose files have other forms: a base of commands, timestamps, automatic rewrites.
+/// Runs whose files have other forms: a base of commands, timestamps, checksums, automatic rewrites.
 pub(crate) fn other_forms(seed: u64) -> Vec<Run> {
     vec![
         run(
@@ -167,6 +168,13 @@ pub(crate) fn other_forms(seed: u64) -> Vec<Run> {
             &[(STAMPED, Promise::Log)],
             seed + 1,
             &[(90, "FLUSHDB"), (150, "BGREWRITEAOF")],
+        ),
+        run(
+            "checksums",
+            CHECKED,
+            &[(CHECKED, Promise::Log), (EVERYSEC, Promise::Log)],
+            seed + 2,
+            &FILES,
         ),
     ]
 }
@@ -226,6 +234,23 @@ pub(crate) fn switched(seed: u64) -> Vec<Run> {
             seed + 2,
             &SWITCHED,
         ),
+    ]
+}
+
+/// Runs whose log has an unsynced end when a rewrite goes on in a new file.
+pub(crate) fn rotations() -> Vec<Run> {
+    let lines = "SET a 1; INCR c; BGREWRITEAOF; INCR c; SET b 1; @3; INCR c; BGREWRITEAOF; INCR c; +1000; INCR c; @30; INCR c; BGREWRITEAOF; INCR c; INCR c";
+    let run = |name, config, restarts| Run {
+        name,
+        config,
+        script: requests(lines),
+        restarts,
+        schedules: 1,
+    };
+    vec![
+        run("always", ALWAYS, &[(ALWAYS, Promise::Log)]),
+        run("everysec", EVERYSEC, &[(EVERYSEC, Promise::Log)]),
+        run("no", NO, &[(NO, Promise::Log)]),
     ]
 }
 

@@ -6,11 +6,12 @@ use lastsave_vfs::{Errno, Fault, Op, SimDisk, Survival};
 
 use crate::check::{Checker, Crash, Findings, Promise};
 use crate::crashes::{PLAN, Plan, crash_everywhere};
-use crate::driver::{CONFIG_PATH, Driver, FROM_FILE, START_US};
+use crate::driver::{Driver, START_US};
 use crate::machine::Machine;
 use crate::prove;
 use crate::runs::{self, ALWAYS, RDB, Run};
 use crate::script::{Item, request, requests, workload};
+use crate::setup::{CONFIG_PATH, FROM_FILE};
 
 fn everywhere() -> Plan {
     Plan {
