@@ -51,6 +51,13 @@ impl<'a> Clock<'a> {
         }
     }
 
+    /// How many are to come of what `loaded` have come of so far, if `total_bytes` of files go on as they began.
+    pub(super) fn to_come(&self, loaded: usize, total_bytes: u64) -> usize {
+        let left = total_bytes.saturating_sub(self.progress.bytes);
+        let to_come = loaded as u128 * u128::from(left) / u128::from(self.progress.bytes.max(1));
+        usize::try_from(to_come).unwrap_or(usize::MAX)
+    }
+
     /// A file has been loaded up to this offset.
     pub(super) fn end_file(&mut self, offset: u64) {
         self.bytes_before += offset;

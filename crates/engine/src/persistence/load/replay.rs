@@ -16,6 +16,9 @@ use crate::engine::Engine;
 use crate::faithful::Defect;
 use crate::server::data_handler;
 
+/// From so many keys on a table is given room for those to come.
+const FIRST_RESERVE: usize = 4096;
+
 /// What came of a file of commands.
 pub(super) struct Replayed {
     /// How many commands, and keys of a snapshot before them, it has.
@@ -50,6 +53,7 @@ impl Engine {
         let mut commands = 0;
         // Up to where the keys of the commands to come were looked at, and up to where they were fetched.
         let (mut looked_to, mut fetched_to) = (preamble_len, preamble_len);
+        let mut grows_at = FIRST_RESERVE.max(2 * self.keyspace.len());
         let torn_at = loop {
             let start = reader.offset();
             if start >= fetched_to {
@@ -74,6 +78,14 @@ impl Engine {
                     self.replay_command(name, start, args, replayer)?;
                     commands += 1;
                     self.command_loaded(reader.offset(), clock)?;
+                    let table = &mut self.keyspace.databases[replayer.db].keys;
+                    if table.len() >= grows_at {
+                        // Once for all instead of in many small steps, as far as the log seems to go on as it began.
+                        let total_bytes = self.loading.as_ref().map_or(0, |it| it.total_bytes);
+                        let to_come = clock.to_come(table.len(), total_bytes);
+                        table.reserve(to_come.min(table.len()));
+                        grows_at = 2 * table.len();
+                    }
                 }
                 Ok(None) => break None,
                 Err(ReadError::Truncated { offset }) => break Some(offset),
