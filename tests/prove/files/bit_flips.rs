@@ -237,7 +237,7 @@ fn flip_log(proof: &mut Proof, name: &str, log: &Log) -> Classes {
                 }
             }
             Outcome::Spoiled => {
-                proof.violation(format!("O {what}: refused, and changed the files"))
+                proof.violation(format!("O {what}: refused, and changed the files"));
             }
             Outcome::Panicked => proof.violation(format!("{what}: a panic")),
         }

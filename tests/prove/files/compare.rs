@@ -29,6 +29,8 @@ pub(crate) enum Excuse {
     Damage,
     /// 12: it takes in damage that we refuse, and which was where it does no harm.
     Strict,
+    /// A key that has expired was removed meanwhile, and the log says so.
+    Expired,
     /// It takes a manifest that names a file in bytes that are not UTF-8.
     NotUtf8,
     /// Zeros at the end are bad format to it, not a torn tail.
@@ -242,6 +244,7 @@ fn explains_start(excuse: Excuse, before: &Files, ours: &Start, theirs: &Start) 
             !we_refuse && they_refuse && before.iter().any(ends_in_zeros)
         }
         Excuse::OpenMulti
+        | Excuse::Expired
         | Excuse::Strict
         | Excuse::PreambleCut
         | Excuse::Orphans
@@ -269,6 +272,7 @@ fn explains_file(excuse: Excuse, file: &File<'_>, both_refuse: bool, theirs: &St
         Excuse::OpenMulti => {
             is_log && kept().is_some_and(|rest| rest.starts_with(b"*1\r\n$5\r\nMULTI\r\n"))
         }
+        Excuse::Expired => is_log && kept().is_some_and(removes_only),
         Excuse::TornAnnotation => is_log && kept().is_some_and(|rest| rest.starts_with(b"#")),
         Excuse::PreambleCut => {
             is_log
@@ -295,5 +299,22 @@ fn explains_file(excuse: Excuse, file: &File<'_>, both_refuse: bool, theirs: &St
         | Excuse::Strict
         | Excuse::NotUtf8
         | Excuse::Zeros => false,
+    }
+}
+
+/// Whether commands do nothing but remove keys.
+fn removes_only(bytes: &[u8]) -> bool {
+    let mut reader = lastsave_aof::Reader::new(Vec::new(), bytes, 0);
+    loop {
+        match reader.next_entry() {
+            Ok(Some(lastsave_aof::Entry::Command(args))) => {
+                if !matches!(&args[0], b"SELECT" | b"DEL" | b"UNLINK") {
+                    return false;
+                }
+            }
+            Ok(Some(lastsave_aof::Entry::Annotation(_))) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
     }
 }

@@ -202,6 +202,7 @@ fn case_30_every_bit_at_the_real_server() {
                 Excuse::OpenMulti,
                 Excuse::PreambleCut,
                 Excuse::Respelled,
+                Excuse::Expired,
                 Excuse::MovedBeforeRefusal,
             ]
         };
@@ -229,6 +230,7 @@ fn case_30_redis_faithful_does_as_redis() {
         Excuse::TornAnnotation,
         Excuse::Respelled,
         Excuse::NotUtf8,
+        Excuse::Expired,
     ];
     for (seed, kind) in kinds().into_iter().enumerate() {
         let bytes = kind.files[&kind.path].clone();

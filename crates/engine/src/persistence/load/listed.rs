@@ -103,10 +103,8 @@ fn misplaced_history(manifest: &Manifest, names: &Names) -> Option<String> {
 
 /// A file of commands gets its first byte after the manifest that names it is durable, unless it comes with a new base.
 fn unlisted_commands(manifest: &Manifest, names: &Names, present: &[String]) -> Option<String> {
-    if manifest.files().next().is_none() {
-        // The very first base is being made: what else is there belongs to it.
-        return None;
-    }
+    // Where nothing is listed, the very first base is being made: what is there belongs to it.
+    manifest.files().next()?;
     let base = manifest.base.as_ref().map_or(0, |info| info.seq);
     let last = manifest.incrs.last().map_or(0, |info| info.seq);
     let is_listed = |name: &String| {
