@@ -27,9 +27,9 @@ impl Engine {
     }
 
     /// Has `hook` start a process whenever a background save or rewrite begins, which carries nothing out but can be seen
-    /// and killed. Its number goes into the log and the temporary file's name. The job's [`Output::StartJob`] comes next, and
-    /// if the process is killed, tell of that by [`Engine::handle_job_done`] with [`JobOutcome::Killed`]; an
-    /// [`Output::KillJob`] follows.
+    /// and killed. Its number goes into the log and the temporary file's name. The job's [`Output::StartJob`](crate::Output::StartJob) comes next, and
+    /// if the process is killed, tell of that by [`Engine::handle_job_done`] with [`JobOutcome::Killed`](crate::JobOutcome::Killed); an
+    /// [`Output::KillJob`](crate::Output::KillJob) follows.
     pub fn set_child_hook(&mut self, hook: ChildHook) {
         self.hooks.child = Some(hook);
     }

@@ -108,7 +108,7 @@ impl<'a> Sweep<'a> {
     fn every_call(&mut self, op: Op, errno: Errno, step: u64) {
         for after in (0..).step_by(step as usize) {
             let once = Fault::once(op, errno).after(after);
-            let struck = self.fail(&[once.clone()], after);
+            let struck = self.fail(std::slice::from_ref(&once), after);
             self.fail(
                 &[Fault {
                     times: None,

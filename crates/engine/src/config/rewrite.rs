@@ -54,7 +54,6 @@ fn lines_of(row: &Parameter, value: &str, default: &str) -> Vec<Line> {
         Kind::Text(_, Empty::IsNone) | Kind::ReplicaOf if value.is_empty() => Vec::new(),
         Kind::Bind if !changed => Vec::new(),
         Kind::Bind | Kind::Percentiles if value.is_empty() => one("\"\"".into(), true),
-        Kind::Bind => one(addresses(value), changed),
         Kind::Save if value.is_empty() => one("\"\"".into(), true),
         Kind::Save => words_in_groups(value, 2)
             .into_iter()
@@ -76,16 +75,6 @@ fn lines_of(row: &Parameter, value: &str, default: &str) -> Vec<Line> {
         }
         _ => one(value.into(), changed),
     }
-}
-
-/// Addresses as they stand in a file: plain, but for what would be read as something else.
-fn addresses(value: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
-    let words = value.split(' ').map(|word| match word {
-        word if word.bytes().all(is_plain) => word.to_owned(),
-        word => quoted(word.as_bytes()),
-    });
-    words.collect::<Vec<_>>().join(" ")
 }
 
 fn words_in_groups(text: &str, size: usize) -> Vec<String> {

@@ -28,7 +28,8 @@ pub(super) fn bind(words: &[&str]) -> Result<String, String> {
         return Err("Too many bind addresses specified.".into());
     }
     // No such address can be listened on, and none can be written to a file so that it reads the same.
-    if words.iter().any(|word| word.contains('\0')) {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte);
+    if !words.iter().all(|word| word.bytes().all(is_plain)) {
         return Err("Failed to bind to specified addresses.".into());
     }
     Ok(words.join(" "))

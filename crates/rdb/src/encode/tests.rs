@@ -320,9 +320,8 @@ fn large_values_are_written_in_pieces_and_read_back() {
             }
             let mut decoder = Decoder::new(&file[..], true).expect("a sound header");
             let value = loop {
-                match decoder.next_item().expect("a sound file") {
-                    Item::Key { value, .. } => break value,
-                    _ => {}
+                if let Item::Key { value, .. } = decoder.next_item().expect("a sound file") {
+                    break value;
                 }
             };
             let read = match value {
