@@ -189,7 +189,7 @@ impl Engine {
         // Only commands that succeeded were written: this is not what was.
         let word = String::from_utf8_lossy(&args[0]).into_owned();
         Err(format!(
-            "Fatal error: the append only file {name} is damaged: the command '{word}' at offset {start} did not fail when it was written, and does now: {error}. Nothing was changed."
+            "Fatal error: the append only file {name} is damaged: the command '{word}' at offset {start} did not fail when it was written, and does now: {error}. Nothing was changed. 'lastsave repair' shows what can be saved; with redis-faithful yes it is passed over, as Redis does."
         ))
     }
 
