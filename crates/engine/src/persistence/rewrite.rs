@@ -267,6 +267,11 @@ impl Engine {
                 }
             },
         };
+        if let Err(error) = self.announce_first_base(&names, &manifest, vfs) {
+            self.log(Level::Warning, error);
+            let _ = vfs.unlink(&snapshot.temp_path);
+            return false;
+        }
         let keep_incrs = usize::from(self.aof.as_ref().is_some_and(|aof| !aof.awaits_base()));
         let base = manifest.replace_base(&names, rdb, keep_incrs);
         // With the log off, the base may have been overtaken by a SAVE.
@@ -467,12 +472,19 @@ impl Engine {
         let names = self.aof_names();
         let found = self.manifest_on_disk(&names, vfs);
         let announced = found.and_then(|manifest| {
-            self.announce_first_base(&names, &manifest, vfs)?;
+            self.make_aof_dir(&names, vfs)?;
             Ok(manifest)
         });
         let manifest = announced.map_err(|error| self.log(Level::Warning, error))?;
         self.start_rewrite_snapshot(&names, &manifest);
         Ok(())
+    }
+
+    fn make_aof_dir(&mut self, names: &Names, vfs: &mut dyn Vfs) -> Result<(), String> {
+        self.ensure_aof_dir(names, vfs).map_err(|error| {
+            let dir = &names.dir;
+            format!("Can't open or create append-only dir {dir}: {error}")
+        })
     }
 
     /// Puts a manifest that lists nothing where there is none, before files are made that belong into one. A start that
@@ -483,10 +495,7 @@ impl Engine {
         manifest: &Manifest,
         vfs: &mut dyn Vfs,
     ) -> Result<(), String> {
-        self.ensure_aof_dir(names, vfs).map_err(|error| {
-            let dir = &names.dir;
-            format!("Can't open or create append-only dir {dir}: {error}")
-        })?;
+        self.make_aof_dir(names, vfs)?;
         let path = names.path(&names.manifest());
         if find(vfs, &path).map_err(|error| format!("Can't open {path}: {error}"))? {
             return Ok(());
@@ -501,7 +510,7 @@ impl Engine {
         let marked = self.log_is_of_another_life(vfs);
         let found = marked.and_then(|()| self.manifest_on_disk(&names, vfs));
         let announced = found.and_then(|manifest| {
-            self.announce_first_base(&names, &manifest, vfs)?;
+            self.make_aof_dir(&names, vfs)?;
             Ok(manifest)
         });
         let manifest = announced.map_err(|error| self.log(Level::Warning, error))?;
