@@ -267,7 +267,9 @@ impl Engine {
                 }
             },
         };
-        if let Err(error) = self.announce_first_base(&names, &manifest, vfs) {
+        if !exists(vfs, &names.path(&names.manifest()))
+            && let Err(error) = self.announce_first_base(&names, &manifest, vfs)
+        {
             self.log(Level::Warning, error);
             let _ = vfs.unlink(&snapshot.temp_path);
             return false;
