@@ -243,6 +243,8 @@ impl Engine {
         let Some(aof) = &mut self.aof else { return };
         if aof.awaits_base() {
             aof.close_writer(vfs);
+            // What was wrong with that file is wrong with nothing that anybody needs.
+            (aof.write_error, aof.sync_error) = (None, None);
             let path = std::mem::take(&mut aof.incr_path);
             let name = aof.names.temp_incr();
             let text = format!("Removing the temp incr aof file {name} in the background");
@@ -267,9 +269,12 @@ impl Engine {
                 }
             },
         };
-        if !exists(vfs, &names.path(&names.manifest()))
-            && let Err(error) = self.announce_first_base(&names, &manifest, vfs)
-        {
+        let announced = match find(vfs, &names.path(&names.manifest())) {
+            Ok(true) => Ok(()),
+            Ok(false) => self.announce_first_base(&names, &manifest, vfs),
+            Err(error) => Err(format!("Can't open {}: {error}", error.path)),
+        };
+        if let Err(error) = announced {
             self.log(Level::Warning, error);
             let _ = vfs.unlink(&snapshot.temp_path);
             return false;
