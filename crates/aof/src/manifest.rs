@@ -8,6 +8,9 @@ use crate::text::{leading_number, line_len, until_nul};
 /// The longest line, its line end included.
 const MAX_LINE: usize = 1024;
 
+/// Room in a line for all but the name.
+const OTHER_WORDS_LEN: usize = 64;
+
 /// The comment of a manifest whose log has ended before the RDB file was saved.
 const SUPERSEDED: &[u8] = b"# Superseded by the RDB file.\n";
 
@@ -189,6 +192,10 @@ impl Manifest {
         }
         let name = name.filter(|_| seq != 0 && letter != 0).ok_or(INVALID)?;
         let name = String::from_utf8(name.to_vec()).map_err(|_| INVALID)?;
+        // No file has such a name, and in quotes it would make a line that is too long to be read back.
+        if quoted(&name).len() > MAX_LINE - OTHER_WORDS_LEN {
+            return Err(INVALID);
+        }
         let info = |file_type| {
             u64::try_from(seq)
                 .map(|seq| FileInfo {

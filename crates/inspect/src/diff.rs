@@ -56,7 +56,10 @@ pub enum What {
     },
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it; on 64 bits only"
+)]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
