@@ -114,12 +114,22 @@ pub(crate) fn build() -> Result<PathBuf> {
         "--target",
         tools::WASM_TARGET,
     ]))?;
-    run(command("trunk").args(["--log", "warn", "build"]))?;
+    let mut trunk = command("trunk");
+    trunk.args(["--log", "warn", "build"]);
+    if is_quick() {
+        trunk.args(["--release", "false", "--cargo-profile", "web-quick"]);
+    }
+    run(&mut trunk)?;
     finish(&folder)?;
     fs::create_dir_all(util::state_dir()).map_err(at(&stamp))?;
     fs::write(&stamp, wanted).map_err(at(&stamp))?;
     println!("Built in {:.0} s.", started.elapsed().as_secs_f32());
     Ok(folder)
+}
+
+/// Whether the page is wanted soon, rather than small and fast.
+fn is_quick() -> bool {
+    std::env::var_os("LASTSAVE_QUICK").is_some()
 }
 
 /// Puts the hash of the whole build wherever a file asks for it. Names stay, so nothing has to be told
@@ -156,7 +166,8 @@ fn fingerprint() -> Result<String> {
             .any(|other| file.starts_with(root.join(other)))
     });
     let compiler = output_of(command("rustc").arg("--version")).unwrap_or_default();
-    Ok(format!("{compiler} {}", hash_files(root, &files)?))
+    let quick = if is_quick() { "quick " } else { "" };
+    Ok(format!("{quick}{compiler} {}", hash_files(root, &files)?))
 }
 
 /// A hash of names and content. It names builds and guards nothing.
