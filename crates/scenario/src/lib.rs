@@ -10,6 +10,7 @@
 //! - A *scenario* is a text file of such lines ([`Scenario`]), with a version, a seed and expectations.
 //! - [`View`] is what the page shows, taken from the world in one go.
 
+pub mod presets;
 mod reply;
 mod report;
 mod scenario;
@@ -20,6 +21,7 @@ mod units;
 mod view;
 mod world;
 
+pub use presets::Preset;
 pub use report::{RunReport, run};
 pub use scenario::{Scenario, ScenarioError};
 pub use shell::{Completion, Progress, Shell, Span, Style, manual_markdown};
