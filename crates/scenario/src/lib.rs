@@ -10,6 +10,7 @@
 //! - A *scenario* is a text file of such lines ([`Scenario`]), with a version, a seed and expectations.
 //! - [`View`] is what the page shows, taken from the world in one go.
 
+pub mod link;
 pub mod pack;
 pub mod presets;
 mod reply;
