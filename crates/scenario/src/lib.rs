@@ -27,6 +27,7 @@ pub use presets::Preset;
 pub use report::{RunReport, run};
 pub use scenario::{Scenario, ScenarioError};
 pub use shell::{Completion, Progress, Shell, Span, Style, manual_markdown};
+pub use units::parse_duration_us;
 pub use view::{
     Annotation, ClockView, ConfigRow, FileRow, FileView, FilesRequest, KeyRow, KeysRequest,
     KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View,

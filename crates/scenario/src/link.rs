@@ -11,6 +11,7 @@
 use crate::{
     Scenario, ScenarioError,
     pack::{PackError, pack_with, unpack_with},
+    scenario::split_expected,
 };
 
 /// The most bytes a link's scenario may have.
@@ -104,10 +105,15 @@ impl std::fmt::Display for LinkError {
 impl std::error::Error for LinkError {}
 
 impl Link {
-    /// A link to a scenario, to be made with this engine, that waits for a person.
+    /// A link to a scenario, made with this engine, that waits for a person. The transcript behind a line `---`, if the
+    /// file has one, is left out: a run says it again.
     pub fn new(scenario: impl Into<String>) -> Self {
+        let mut scenario = scenario.into();
+        if let Some((script, _)) = split_expected(&scenario) {
+            scenario.truncate(script.len());
+        }
         Self {
-            scenario: scenario.into(),
+            scenario,
             tab: None,
             at_us: None,
             autorun: false,

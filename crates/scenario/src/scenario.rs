@@ -123,7 +123,7 @@ impl Scenario {
 }
 
 /// The script and what follows its line `---`.
-fn split_expected(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_expected(text: &str) -> Option<(&str, &str)> {
     let start = if text.starts_with("---\n") {
         0
     } else {

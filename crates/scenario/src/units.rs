@@ -2,7 +2,7 @@
 
 /// Reads a duration: `47m`, `1m30s`, `200ms`, `1.5s`; a bare number is in seconds. In microseconds; `None` if it is none, or
 /// longer than a century.
-pub(crate) fn parse_duration_us(text: &str) -> Option<u64> {
+pub fn parse_duration_us(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 6] = [
         ("us", 1),
         ("ms", 1_000),

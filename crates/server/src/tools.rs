@@ -3,6 +3,7 @@
 
 mod diff;
 mod inspect;
+mod link;
 mod repair;
 
 use std::fs::File;
@@ -23,6 +24,7 @@ use crate::zone::Zone;
 
 pub use diff::{DiffArguments, diff};
 pub use inspect::{InspectOptions, inspect};
+pub use link::{LinkOptions, OpenOptions, link, open};
 pub use repair::{RepairOptions, repair};
 
 /// `redis-check-rdb` with the words behind its name: prints what Redis's tool prints, and returns its status.
@@ -119,23 +121,32 @@ pub fn check_aof(args: &[String]) -> i32 {
 /// `lastsave run`: runs a scenario file (`-`: the standard input) and prints its transcript and what was lost, or
 /// with `json` the figures alone. Returns 0 if every expectation was met, 1 if not, 2 if it is no scenario.
 pub fn run_scenario(path: &str, json: bool) -> i32 {
+    match read_text(path) {
+        Ok(text) => run_text(path, &text, json),
+        Err(reason) => {
+            eprintln!("lastsave: {path}: {reason}");
+            2
+        }
+    }
+}
+
+/// A text file, or the standard input for `-`. Otherwise says why not.
+fn read_text(path: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = match path {
         "-" => std::io::stdin().read_to_end(&mut bytes),
         path => File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)),
     };
-    if let Err(error) = read {
-        eprintln!("lastsave: {path}: {}", strerror(&error));
-        return 2;
-    }
-    let Ok(text) = String::from_utf8(bytes) else {
-        eprintln!("lastsave: {path}: a scenario is UTF-8 text");
-        return 2;
-    };
-    let scenario = match Scenario::parse(&text) {
+    read.map_err(|error| strerror(&error))?;
+    String::from_utf8(bytes).map_err(|_| "a scenario is UTF-8 text".into())
+}
+
+/// Runs the text of a scenario, as [`run_scenario`] does; `name` says where it is from.
+fn run_text(name: &str, text: &str, json: bool) -> i32 {
+    let scenario = match Scenario::parse(text) {
         Ok(scenario) => scenario,
         Err(error) => {
-            eprintln!("lastsave: {path}:{}: {}", error.line_number, error.message);
+            eprintln!("lastsave: {name}:{}: {}", error.line_number, error.message);
             return 2;
         }
     };
@@ -169,7 +180,7 @@ pub fn run_scenario(path: &str, json: bool) -> i32 {
         );
     }
     for failure in &report.failures {
-        eprintln!("lastsave: {path}: {failure}");
+        eprintln!("lastsave: {name}: {failure}");
     }
     i32::from(!report.failures.is_empty())
 }

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 use lastsave_inspect::Limits;
 use lastsave_inspect::diff::DiffOptions;
-use lastsave_server::tools::{self, DiffArguments, InspectOptions, RepairOptions};
+use lastsave_server::tools::{
+    self, DiffArguments, InspectOptions, LinkOptions, OpenOptions, RepairOptions,
+};
 
 #[derive(Parser)]
 #[command(
@@ -29,6 +31,45 @@ enum Task {
         /// Print the figures as JSON, without the transcript
         #[arg(long)]
         json: bool,
+    },
+    /// Make a link to a scenario, which the page opens and `lastsave open` runs
+    #[command(
+        after_help = "Everything is in the link itself, behind the #, which browsers send to no server.\n\
+            The status is 0, or 2 if the file is no scenario or too large for a link.\n\n\
+            Examples:\n  \
+            lastsave link night.scenario --base https://example.org/lastsave/\n  \
+            lastsave link night.scenario --tab files --at 47m --autorun"
+    )]
+    Link {
+        /// The scenario file; - for the standard input
+        file: String,
+        /// Let the page run the lines at once; otherwise they wait for a person
+        #[arg(long)]
+        autorun: bool,
+        /// The tab to open: keys, files, configuration, info, report …
+        #[arg(long, value_name = "TAB")]
+        tab: Option<String>,
+        /// The moment to show, as simulated time since the beginning: 47m, 1m30s
+        #[arg(long, value_name = "T")]
+        at: Option<String>,
+        /// The address of the page
+        #[arg(long, value_name = "URL", default_value = "")]
+        base: String,
+    },
+    /// Run what a link holds, as `run` does a file
+    #[command(
+        after_help = "The status is 0 if every expectation was met, 1 if not, 2 if it is no link or one of a newer version.\n\
+            Example: lastsave open 'https://example.org/lastsave/#s=1.…' --json"
+    )]
+    Open {
+        /// The link, or what is behind its #; in quotes, because of the #
+        url: String,
+        /// Print the figures as JSON, without the transcript
+        #[arg(long)]
+        json: bool,
+        /// Print the scenario, and do not run it
+        #[arg(long)]
+        print: bool,
     },
     /// Show what the bytes of a snapshot, a log, a manifest or a whole directory mean
     #[command(
@@ -143,6 +184,22 @@ enum Task {
 fn main() {
     std::process::exit(match Arguments::parse().task {
         Task::Run { file, json } => tools::run_scenario(&file, json),
+        Task::Link {
+            file,
+            autorun,
+            tab,
+            at,
+            base,
+        } => {
+            let options = LinkOptions {
+                autorun,
+                tab,
+                at,
+                base,
+            };
+            tools::link(&file, &options)
+        }
+        Task::Open { url, json, print } => tools::open(&url, OpenOptions { json, print }),
         Task::Inspect {
             path,
             keys,
