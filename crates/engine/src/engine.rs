@@ -539,7 +539,7 @@ impl Engine {
     }
 
     /// Bytes of the tables, their entries and values.
-    pub(crate) fn data_bytes(&self) -> u64 {
+    pub fn data_bytes(&self) -> u64 {
         self.keyspace
             .databases
             .iter()

@@ -33,4 +33,7 @@ pub use view::{
     KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View,
     ViewRequest,
 };
-pub use world::{ChildKill, Faults, MachineProfile, START_US, WorkloadKind, WorkloadSpec, World};
+pub use world::{
+    ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, START_US, WorkloadKind,
+    WorkloadSpec, World,
+};

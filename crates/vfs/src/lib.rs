@@ -15,7 +15,7 @@ pub mod contract;
 
 pub use error::{Errno, Error, Op, Result};
 pub use sim::{
-    Choose, CrashPoint, Effect, EveryChoice, Fault, FileStatus, OpRecord, SimDisk, Survival,
+    Choose, CrashPoint, Effect, EveryChoice, Fault, FileStatus, OpRecord, SimDisk, Survival, Totals,
 };
 
 /// An open file. Valid until [`Vfs::close`].

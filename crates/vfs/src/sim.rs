@@ -100,9 +100,21 @@ pub struct SimDisk {
     faults: Faults,
     read_only: bool,
     op_count: u64,
+    totals: Totals,
     crash: Option<(u64, CrashPoint)>,
     frozen: bool,
     trace: Trace,
+}
+
+/// What processes have asked of a disk, all in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Bytes written to files.
+    pub bytes_written: u64,
+    /// Bytes that syncs of files have made durable.
+    pub bytes_synced: u64,
+    /// Syncs of files that succeeded.
+    pub syncs: u64,
 }
 
 /// An open file.
@@ -158,6 +170,7 @@ impl SimDisk {
             faults: Faults::default(),
             read_only: false,
             op_count: 0,
+            totals: Totals::default(),
             crash: None,
             frozen: false,
             trace: Trace::default(),
@@ -212,6 +225,11 @@ impl SimDisk {
     /// to be made or emptied, write, truncate, sync, rename, unlink, `create_dir`, `sync_dir`.
     pub fn op_count(&self) -> u64 {
         self.op_count
+    }
+
+    /// What processes have written and synced so far.
+    pub fn totals(&self) -> Totals {
+        self.totals
     }
 
     // Faults and space.

@@ -3,6 +3,7 @@
 use lastsave_engine::Event;
 
 use super::World;
+use super::ledger::Base;
 use super::server::{LogState, Server};
 use crate::MarkKind;
 
@@ -47,7 +48,12 @@ impl World {
                     self.refresh_durable();
                 }
             }
-            Event::SnapshotCut { path, .. } => server.cuts.push((path, self.now_us)),
+            Event::SnapshotCut { path, job, .. } => {
+                server.cuts.push((path, self.now_us));
+                if job.is_some() {
+                    self.begin_fork();
+                }
+            }
             Event::SnapshotDone { path, writes } => {
                 let cut_us = server.end_cut(&path, self.now_us);
                 let writes = self.ledger.of_process(writes);
@@ -61,6 +67,12 @@ impl World {
                 } else {
                     MarkKind::Rewrite
                 };
+                self.ledger.base_done(Base {
+                    path: path.as_str().into(),
+                    at_us: self.now_us,
+                    writes,
+                    of_log: kind == MarkKind::Rewrite,
+                });
                 if kind == MarkKind::Rewrite
                     && let Some(log) = &mut server.log
                 {
@@ -68,6 +80,7 @@ impl World {
                 }
                 let text = format!("{path} done");
                 self.timeline.span(cut_us, self.now_us, kind, text);
+                self.end_fork();
                 self.refresh_durable();
             }
             Event::SnapshotFailed { path } => {
@@ -79,6 +92,7 @@ impl World {
                 };
                 let text = format!("{path} failed");
                 self.timeline.span(cut_us, self.now_us, kind, text);
+                self.end_fork();
             }
         }
     }
@@ -92,7 +106,7 @@ impl World {
             },
             None => return,
         };
-        self.ledger.set_durable(durable);
+        self.ledger.set_durable(durable, self.now_us);
         self.timeline
             .set_exposed(self.now_us, self.ledger.exposed());
     }

@@ -5,24 +5,102 @@
 //! their inodes, which renames and crashes do not change:
 //!
 //! ```text
-//!   writes   0 1 2 3 4 5 6 7 8 9 …          in order of execution, 16 bytes each
+//!   writes   0 1 2 3 4 5 6 7 8 9 …          in order of execution, 40 bytes each
 //!            ├───────────┤                  a snapshot holds the first six
 //!                        ├─────┤            its incr file goes on from there: byte 0 is behind write 5,
 //!                                           byte 412 is behind write 8
 //! ```
+//!
+//! When a write was written and synced is not kept with each: it follows from short lists of when how many were.
+//! Clones share all of it but the newest few hundred writes.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
-/// A write whose reply has not been released.
-const UNACKNOWLEDGED: u64 = u64::MAX;
+use super::shared_list::SharedList;
+
+/// Set in [`Write::at_us`] while the reply has not been released.
+const UNACKNOWLEDGED: u64 = 1 << 63;
+
+/// When what the log's buffer still holds was written.
+const STILL_HELD_BACK: u64 = u64::MAX;
+
+/// Bytes of a key kept with its write; longer ones are kept beside.
+const SHORT_KEY: usize = 18;
+
+/// Bytes kept of a long key.
+const LONG_KEY: usize = 512;
+
+/// [`Write::key_len`] of a key that is kept beside.
+const IS_LONG: u8 = u8::MAX;
 
 /// One write.
 #[derive(Clone, Copy, Debug)]
 struct Write {
-    /// When its reply was released, microseconds since the epoch.
-    acknowledged_at_us: u64,
+    /// When its reply was released, microseconds since the epoch; until then when it was executed, and a flag.
+    at_us: u64,
     /// The log offset behind it, in the process that executed it; 0 with the append-only file off.
     offset: u64,
+    /// How long its reply has waited, in microseconds, or as much of it as fits.
+    waited_us: u32,
+    command: u8,
+    key_len: u8,
+    key: [u8; SHORT_KEY],
+}
+
+impl Write {
+    fn acknowledged_at_us(&self) -> Option<u64> {
+        (self.at_us & UNACKNOWLEDGED == 0).then_some(self.at_us)
+    }
+
+    fn executed_at_us(&self) -> u64 {
+        (self.at_us & !UNACKNOWLEDGED) - u64::from(self.waited_us)
+    }
+}
+
+/// From a moment on so many writes, at least, were somewhere.
+#[derive(Clone, Debug)]
+struct Advance {
+    at_us: u64,
+    /// So many.
+    writes: usize,
+}
+
+/// A finished snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Base {
+    /// Its path then.
+    pub path: Arc<str>,
+    /// When it stood.
+    pub at_us: u64,
+    /// The writes it holds.
+    pub writes: usize,
+    /// Whether it is a base of the append-only file, not the RDB file.
+    pub of_log: bool,
+}
+
+/// What is known of one write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Its number, from 0.
+    pub number: usize,
+    /// When its reply left, if it did, microseconds since the epoch.
+    pub acknowledged_at_us: Option<u64>,
+    /// When it was executed, and appended to the log if that is on.
+    pub appended_at_us: u64,
+    /// When its bytes went to the operating system; with the log off never.
+    pub written_at_us: Option<u64>,
+    /// When it became durable, by a sync of the log or a finished save.
+    pub durable_at_us: Option<u64>,
+    /// The first snapshot finished that holds it.
+    pub base: Option<Base>,
+    /// The command's name.
+    pub command: &'static str,
+    /// Its first key, if it has one; the end of a very long one is missing.
+    pub key: Vec<u8>,
+    /// The inode of the log's file that has its bytes, and where they are.
+    pub bytes: Option<(u64, Range<u64>)>,
 }
 
 /// A stretch of an incr file, written by one process.
@@ -50,7 +128,7 @@ pub(crate) struct Tail {
 /// See the module's documentation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
-    writes: Vec<Write>,
+    history: History,
     acknowledged: u64,
     /// The first write of the running process.
     process_start: usize,
@@ -60,26 +138,168 @@ pub(crate) struct Ledger {
     durable: usize,
     /// The acknowledged ones behind them.
     exposed: u64,
+    /// Whether the log's buffer has held writes back since the last of [`History::written`].
+    behind: bool,
+    /// What was known at the last crash, before the lost writes were forgotten, and how many came back.
+    before: Option<(History, usize)>,
+}
+
+/// All writes, and when they got where.
+#[derive(Clone, Debug, Default)]
+struct History {
+    writes: SharedList<Write>,
+    /// Commands by the numbers that writes have.
+    commands: Vec<&'static str>,
+    /// Long keys by the numbers of their writes.
+    long_keys: SharedList<(usize, Arc<[u8]>)>,
+    /// When how many writes were durable.
+    durable: SharedList<Advance>,
+    /// When how many writes had been written, where the log's buffer had held them back: the range that was.
+    held_back: SharedList<(Range<usize>, u64)>,
+    bases: SharedList<Base>,
+}
+
+impl History {
+    fn push(&mut self, now_us: u64, offset: u64, command: &'static str, key: &[u8]) {
+        let index = self.commands.iter().position(|known| *known == command);
+        let index = index.unwrap_or_else(|| {
+            self.commands.push(command);
+            self.commands.len() - 1
+        });
+        let mut write = Write {
+            at_us: now_us | UNACKNOWLEDGED,
+            offset,
+            waited_us: 0,
+            // There are more commands than numbers, but hardly so many that write in one run.
+            command: index.min(usize::from(u8::MAX)) as u8,
+            key_len: key.len() as u8,
+            key: [0; SHORT_KEY],
+        };
+        if let Some(short) = write.key.get_mut(..key.len()) {
+            short.copy_from_slice(key);
+        } else {
+            write.key_len = IS_LONG;
+            let kept = &key[..key.len().min(LONG_KEY)];
+            self.long_keys.push((self.writes.len(), kept.into()));
+        }
+        self.writes.push(write);
+    }
+
+    fn key(&self, number: usize, write: &Write) -> Vec<u8> {
+        if write.key_len != IS_LONG {
+            return write.key[..usize::from(write.key_len)].to_vec();
+        }
+        let all = 0..self.long_keys.len();
+        let place = self.long_keys.partition_point(all, |(of, _)| *of < number);
+        let long = self.long_keys.get(place);
+        long.map_or(Vec::new(), |(_, key)| key.to_vec())
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.writes.truncate(len);
+        let all = 0..self.long_keys.len();
+        let keys = self.long_keys.partition_point(all, |(of, _)| *of < len);
+        self.long_keys.truncate(keys);
+        self.set_durable(len, None);
+        let all = 0..self.held_back.len();
+        let held = self
+            .held_back
+            .partition_point(all, |(range, _)| range.end <= len);
+        self.held_back.truncate(held);
+        let bases: Vec<Base> = self.bases.range(0..self.bases.len()).cloned().collect();
+        self.bases.truncate(0);
+        for base in bases {
+            let writes = base.writes.min(len);
+            self.bases.push(Base { writes, ..base });
+        }
+    }
+
+    /// So many writes are durable, since now if they were not before.
+    fn set_durable(&mut self, writes: usize, now_us: Option<u64>) {
+        let all = 0..self.durable.len();
+        let kept = self.durable.partition_point(all, |it| it.writes <= writes);
+        let beyond = self.durable.get(kept).map(|advance| advance.at_us);
+        self.durable.truncate(kept);
+        let reached = self.durable.last().map_or(0, |advance| advance.writes);
+        if let Some(at_us) = beyond.or(now_us)
+            && reached < writes
+        {
+            self.durable.push(Advance { at_us, writes });
+        }
+    }
+
+    fn durable_at_us(&self, number: usize) -> Option<u64> {
+        let all = 0..self.durable.len();
+        let place = self.durable.partition_point(all, |it| it.writes <= number);
+        self.durable.get(place).map(|advance| advance.at_us)
+    }
+
+    fn written_at_us(&self, number: usize, write: &Write) -> Option<u64> {
+        let all = 0..self.held_back.len();
+        let place = self
+            .held_back
+            .partition_point(all, |(range, _)| range.end <= number);
+        match self.held_back.get(place) {
+            _ if write.offset == 0 => None,
+            Some((range, at_us)) if range.contains(&number) => {
+                Some(*at_us).filter(|at_us| *at_us < STILL_HELD_BACK)
+            }
+            _ => Some(write.executed_at_us()),
+        }
+    }
+
+    fn acknowledged(&self, range: Range<usize>) -> u64 {
+        let writes = self.writes.range(range);
+        writes
+            .filter(|write| write.at_us & UNACKNOWLEDGED == 0)
+            .count() as u64
+    }
+
+    fn entry(&self, number: usize) -> Option<Entry> {
+        let write = self.writes.get(number)?;
+        let mut bases = self.bases.range(0..self.bases.len());
+        Some(Entry {
+            number,
+            acknowledged_at_us: write.acknowledged_at_us(),
+            appended_at_us: write.executed_at_us(),
+            written_at_us: self.written_at_us(number, write),
+            durable_at_us: self.durable_at_us(number),
+            base: bases.find(|base| base.writes > number).cloned(),
+            command: self
+                .commands
+                .get(usize::from(write.command))
+                .copied()
+                .unwrap_or("?"),
+            key: self.key(number, write),
+            bytes: None,
+        })
+    }
 }
 
 impl Ledger {
     /// A write was executed; its reply is not released yet. Returns its number.
     #[inline]
-    pub(crate) fn executed(&mut self, offset: u64) -> usize {
-        self.writes.push(Write {
-            acknowledged_at_us: UNACKNOWLEDGED,
-            offset,
-        });
-        self.writes.len() - 1
+    pub(crate) fn executed(
+        &mut self,
+        now_us: u64,
+        offset: u64,
+        command: &'static str,
+        key: &[u8],
+    ) -> usize {
+        self.history.push(now_us, offset, command, key);
+        self.history.writes.len() - 1
     }
 
     /// The reply to a write was released.
     #[inline]
     pub(crate) fn acknowledge(&mut self, write: usize, now_us: u64) {
-        self.writes[write].acknowledged_at_us = now_us;
-        self.acknowledged += 1;
-        if write >= self.durable {
-            self.exposed += 1;
+        if let Some(entry) = self.history.writes.get_mut(write) {
+            let executed_at_us = entry.at_us & !UNACKNOWLEDGED;
+            let waited_us = now_us.saturating_sub(executed_at_us);
+            entry.at_us = now_us;
+            entry.waited_us = u32::try_from(waited_us).unwrap_or(u32::MAX);
+            self.acknowledged += 1;
+            self.exposed += u64::from(write >= self.durable);
         }
     }
 
@@ -90,7 +310,7 @@ impl Ledger {
 
     /// Writes executed whose replies were never released.
     pub(crate) fn unacknowledged(&self) -> u64 {
-        self.writes.len() as u64 - self.acknowledged
+        self.len() as u64 - self.acknowledged
     }
 
     /// Acknowledged writes that a power loss would take.
@@ -106,48 +326,73 @@ impl Ledger {
 
     /// All writes known.
     pub(crate) fn len(&self) -> usize {
-        self.writes.len()
+        self.history.writes.len()
     }
 
     /// The number, among all, of the write that its process counts as its `count`th: what comes before is held.
     pub(crate) fn of_process(&self, count: u64) -> usize {
-        (self.process_start + count as usize).min(self.writes.len())
+        (self.process_start + count as usize).min(self.len())
     }
 
     /// A start after a power loss would now find the first `durable` writes.
-    pub(crate) fn set_durable(&mut self, durable: usize) {
-        let durable = durable.min(self.writes.len());
-        let (range, rises) = if durable >= self.durable {
-            (self.durable..durable, true)
+    pub(crate) fn set_durable(&mut self, durable: usize, now_us: u64) {
+        let durable = durable.min(self.len());
+        if durable >= self.durable {
+            self.exposed -= self.history.acknowledged(self.durable..durable);
         } else {
-            (durable..self.durable, false)
-        };
-        let acknowledged = self.writes[range]
-            .iter()
-            .filter(|write| write.acknowledged_at_us != UNACKNOWLEDGED)
-            .count() as u64;
-        if rises {
-            self.exposed -= acknowledged;
-        } else {
-            self.exposed += acknowledged;
+            self.exposed += self.history.acknowledged(durable..self.durable);
+        }
+        if durable != self.durable {
+            self.history.set_durable(durable, Some(now_us));
         }
         self.durable = durable;
     }
 
+    /// A batch has ended, and what was appended to the log up to this offset was written. `all` says whether that is
+    /// everything.
+    #[inline]
+    pub(crate) fn batch_written(&mut self, offset: u64, all: bool, now_us: u64) {
+        if !all || self.behind {
+            self.note_held_back(offset, all, now_us);
+        }
+    }
+
+    #[cold]
+    fn note_held_back(&mut self, offset: u64, all: bool, now_us: u64) {
+        let written = self.up_to_offset(offset);
+        let held_back = &mut self.history.held_back;
+        let start = match held_back.last() {
+            Some((range, STILL_HELD_BACK)) => {
+                let start = range.start;
+                held_back.truncate(held_back.len() - 1);
+                start
+            }
+            _ => written,
+        };
+        if written > start {
+            held_back.push((start..written, now_us));
+        }
+        if !all {
+            held_back.push((written..usize::MAX, STILL_HELD_BACK));
+        }
+        self.behind = !all;
+    }
+
     /// How many writes stand before `offset` in the log of the running process.
     pub(crate) fn up_to_offset(&self, offset: u64) -> usize {
-        let own = &self.writes[self.process_start..];
-        self.process_start + own.partition_point(|write| write.offset <= offset)
+        let own = self.process_start..self.len();
+        let writes = &self.history.writes;
+        writes.partition_point(own, |write| write.offset <= offset)
     }
 
     /// The acknowledged writes from number `from` on.
     pub(crate) fn tail(&self, from: usize) -> Tail {
         let mut tail = Tail::default();
-        for write in &self.writes[from.min(self.writes.len())..] {
-            if write.acknowledged_at_us != UNACKNOWLEDGED {
+        for write in self.history.writes.range(from..self.len()) {
+            if let Some(at_us) = write.acknowledged_at_us() {
                 tail.acknowledged += 1;
                 let oldest = tail.oldest_at_us.unwrap_or(u64::MAX);
-                tail.oldest_at_us = Some(oldest.min(write.acknowledged_at_us));
+                tail.oldest_at_us = Some(oldest.min(at_us));
             }
         }
         tail
@@ -156,10 +401,72 @@ impl Ledger {
     /// When the oldest acknowledged write from number `from` on was acknowledged. Replies leave in order, so it is the
     /// first.
     pub(crate) fn oldest_at_us(&self, from: usize) -> Option<u64> {
-        self.writes[from.min(self.writes.len())..]
-            .iter()
-            .map(|write| write.acknowledged_at_us)
-            .find(|at_us| *at_us != UNACKNOWLEDGED)
+        let mut writes = self.history.writes.range(from..self.len());
+        writes.find_map(Write::acknowledged_at_us)
+    }
+
+    // Single writes.
+
+    /// What is known of a write.
+    pub(crate) fn entry(&self, number: usize) -> Option<Entry> {
+        let mut entry = self.history.entry(number)?;
+        entry.bytes = self.bytes(number);
+        Some(entry)
+    }
+
+    /// How many writes there were at the last crash, and how many of them came back.
+    pub(crate) fn before(&self) -> Option<(usize, usize)> {
+        let (history, recovered) = self.before.as_ref()?;
+        Some((history.writes.len(), *recovered))
+    }
+
+    /// What was known of a write at the last crash.
+    pub(crate) fn entry_before(&self, number: usize) -> Option<Entry> {
+        let (history, _) = self.before.as_ref()?;
+        history.entry(number)
+    }
+
+    /// The numbers within a range, of the writes before the last crash or now, whose replies were released or were not:
+    /// `limit` of them behind `offset`, and how many there are.
+    pub(crate) fn numbers(
+        &self,
+        before: bool,
+        range: Range<usize>,
+        acknowledged: Option<bool>,
+    ) -> impl Iterator<Item = usize> {
+        let history = match &self.before {
+            Some((history, _)) if before => history,
+            _ => &self.history,
+        };
+        let start = range.start;
+        let writes = history.writes.range(range).enumerate();
+        writes
+            .filter(move |(_, write)| {
+                acknowledged.is_none_or(|wanted| (write.at_us & UNACKNOWLEDGED == 0) == wanted)
+            })
+            .map(move |(place, _)| start + place)
+    }
+
+    /// The file of the log that has a write's bytes, and where they are.
+    fn bytes(&self, number: usize) -> Option<(u64, Range<u64>)> {
+        let writes = &self.history.writes;
+        let end = writes.get(number)?.offset;
+        for (inode, stretches) in &self.logs {
+            for stretch in stretches.iter().rev() {
+                let own = stretch.first_write..stretch.end_write;
+                if end <= stretch.offset_start || !own.contains(&number) {
+                    continue;
+                }
+                let before = number.checked_sub(1).filter(|before| own.contains(before));
+                let start = before.and_then(|before| writes.get(before));
+                let start = start
+                    .map_or(0, |write| write.offset)
+                    .max(stretch.offset_start);
+                let in_file = |offset| stretch.file_start + (offset - stretch.offset_start);
+                return Some((*inode, in_file(start)..in_file(end)));
+            }
+        }
+        None
     }
 
     // Files.
@@ -167,6 +474,18 @@ impl Ledger {
     /// The file behind this inode is a snapshot of the first `writes` writes.
     pub(crate) fn snapshot_holds(&mut self, inode: u64, writes: usize) {
         self.snapshots.insert(inode, writes);
+    }
+
+    /// A snapshot was finished by the server.
+    pub(crate) fn base_done(&mut self, base: Base) {
+        self.history.bases.push(base);
+    }
+
+    /// The last finished snapshot of the RDB file or of the log, as the last crash found it.
+    pub(crate) fn last_base_before(&self, of_log: bool) -> Option<&Base> {
+        let (history, _) = self.before.as_ref()?;
+        let bases = history.bases.range(0..history.bases.len());
+        bases.filter(|base| base.of_log == of_log).last()
     }
 
     /// How many writes a snapshot holds, if its making was seen.
@@ -193,11 +512,11 @@ impl Ledger {
             .iter()
             .rev()
             .find(|stretch| stretch.file_start <= len)?;
-        let end = stretch.end_write.min(self.writes.len());
+        let end = stretch.end_write.min(self.len());
         let first = stretch.first_write.min(end);
         let offset = stretch.offset_start + (len - stretch.file_start);
-        let own = &self.writes[first..end];
-        Some(first + own.partition_point(|write| write.offset <= offset))
+        let writes = &self.history.writes;
+        Some(writes.partition_point(first..end, |write| write.offset <= offset))
     }
 
     /// The file behind `to` is a copy of the one behind `from`.
@@ -221,18 +540,21 @@ impl Ledger {
 
     /// The process has ended.
     pub(crate) fn process_ended(&mut self) {
-        let end = self.writes.len();
+        let end = self.len();
         for stretch in self.logs.values_mut().flatten() {
             stretch.end_write = stretch.end_write.min(end);
         }
+        self.behind = false;
     }
 
-    /// A new process has loaded the first `recovered` writes; the others are lost and forgotten.
-    pub(crate) fn recovered(&mut self, recovered: usize) {
-        let recovered = recovered.min(self.writes.len());
-        self.set_durable(self.durable.min(recovered));
+    /// A new process has loaded the first `recovered` writes; the others are lost and forgotten, but for what can be
+    /// asked of the last crash.
+    pub(crate) fn recovered(&mut self, recovered: usize, now_us: u64) {
+        let recovered = recovered.min(self.len());
+        self.before = Some((self.history.clone(), recovered));
+        self.set_durable(self.durable.min(recovered), now_us);
         let lost = self.tail(recovered).acknowledged;
-        self.writes.truncate(recovered);
+        self.history.truncate(recovered);
         self.acknowledged -= lost;
         self.exposed -= lost;
         self.process_start = recovered;
@@ -252,6 +574,10 @@ mod tests {
     const INCR: u64 = 11;
     const DUMP: u64 = 12;
 
+    fn write(ledger: &mut Ledger, offset: u64) -> usize {
+        ledger.executed(0, offset, "set", b"key")
+    }
+
     /// Ten writes of ten bytes each, acknowledged one a second; the log opened behind the third.
     fn ledger() -> Ledger {
         let mut ledger = Ledger::default();
@@ -259,7 +585,7 @@ mod tests {
             if number == 3 {
                 ledger.log_goes_on(INCR, 0, 0, 3);
             }
-            let write = ledger.executed(number.saturating_sub(2) * 10);
+            let write = write(&mut ledger, number.saturating_sub(2) * 10);
             ledger.acknowledge(write, number * 1_000_000);
         }
         ledger
@@ -278,28 +604,28 @@ mod tests {
     fn exposure_follows_acknowledgements_and_syncs() {
         let mut ledger = ledger();
         assert_eq!(ledger.exposed(), 10);
-        ledger.set_durable(ledger.up_to_offset(45));
+        ledger.set_durable(ledger.up_to_offset(45), 9_500_000);
         assert_eq!((ledger.durable(), ledger.exposed()), (7, 3));
         assert_eq!(ledger.oldest_at_us(7), Some(7_000_000));
-        ledger.set_durable(2);
+        ledger.set_durable(2, 9_600_000);
         assert_eq!(ledger.exposed(), 8);
-        ledger.executed(80);
+        write(&mut ledger, 80);
         assert_eq!((ledger.exposed(), ledger.unacknowledged()), (8, 1));
     }
 
     #[test]
     fn recovered_and_lost_make_acknowledged() {
         let mut ledger = ledger();
-        ledger.executed(80);
+        write(&mut ledger, 80);
         ledger.process_ended();
         let tail = ledger.tail(6);
         assert_eq!((tail.acknowledged, tail.oldest_at_us), (4, Some(6_000_000)));
-        ledger.recovered(6);
+        ledger.recovered(6, 11_000_000);
         assert_eq!((ledger.acknowledged(), ledger.len()), (6, 6));
 
         // The next process goes on in the file, cut to what was used of it.
         ledger.log_goes_on(INCR, 30, 0, ledger.of_process(0));
-        let write = ledger.executed(10);
+        let write = write(&mut ledger, 10);
         ledger.acknowledge(write, 20_000_000);
         assert_eq!(ledger.log(INCR, 39), Some(6));
         assert_eq!(ledger.log(INCR, 40), Some(7));

@@ -11,9 +11,12 @@ mod holdings;
 mod jobs;
 mod keys;
 mod ledger;
+mod measures;
+mod memory;
 mod profile;
 pub(crate) mod random;
 mod server;
+mod shared_list;
 mod timeline;
 mod verdict;
 mod view;
@@ -26,6 +29,7 @@ use lastsave_vfs::{SimDisk, Survival};
 
 pub(crate) use faults::{ANY_CALL, CALLS, ERRNOS};
 pub use faults::{ChildKill, Faults};
+pub use measures::{LatencyMeasures, Measures};
 pub use profile::MachineProfile;
 pub(crate) use server::{Called, Connection, StartError};
 pub(crate) use view::choices;
@@ -33,6 +37,7 @@ pub use workload::{WorkloadKind, WorkloadSpec};
 
 use crate::{MarkKind, VerdictView};
 use ledger::Ledger;
+use measures::Meter;
 use random::mix;
 use server::Server;
 use timeline::Timeline;
@@ -44,6 +49,9 @@ pub const START_US: u64 = 1_795_314_600_000_000;
 
 /// Log lines kept for `log`.
 const MAX_LOG_LINES: usize = 10_000;
+
+/// How much memory a machine has unless it is told otherwise: it bounds what a stranger's scenario can take.
+const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// A simulated machine.
 pub struct World {
@@ -62,6 +70,9 @@ pub struct World {
     workload: Option<Workload>,
     faults: Faults,
     ledger: Ledger,
+    meter: Meter,
+    /// How much memory there is, in bytes.
+    memory_limit: u64,
     timeline: Timeline,
     /// A hash over the clock at each event and every reply.
     trace: u64,
@@ -106,6 +117,8 @@ impl World {
             workload: None,
             faults: Faults::default(),
             ledger: Ledger::default(),
+            meter: Meter::default(),
+            memory_limit: DEFAULT_MEMORY,
             timeline: Timeline::new(START_US),
             trace: mix(seed),
             commands_before: 0,
@@ -234,7 +247,7 @@ impl World {
         match due {
             Due::Job(index) => self.step_job(index),
             Due::Timer => self.timer(),
-            Due::Request => self.request(),
+            Due::Request => self.request(due_us),
         }
         true
     }
@@ -269,6 +282,7 @@ impl World {
         };
         server.engine.handle_timeout(self.now_us, &mut self.disk);
         self.settle_batch();
+        self.watch_memory();
         self.now_us += self.profile.timer_us;
     }
 
@@ -379,6 +393,7 @@ impl World {
         self.disk = SimDisk::new(None);
         self.faults = Faults::default();
         self.ledger = Ledger::default();
+        self.meter = Meter::default();
         self.ended = None;
         self.verdict = None;
         self.written_at_us.clear();

@@ -29,6 +29,10 @@ pub struct MachineProfile {
     pub replay_command_ns: u64,
     /// Removing a file.
     pub unlink_us: u64,
+    /// A model: how long fork stops a server for each GiB of memory it has, whose page table is copied.
+    pub fork_us_per_gib: u64,
+    /// Whether fork's stop is added to the clock; it is always measured.
+    pub charges_fork: bool,
 }
 
 impl MachineProfile {
@@ -45,6 +49,8 @@ impl MachineProfile {
         load_key_ns: 700,
         replay_command_ns: 1_700,
         unlink_us: 100,
+        fork_us_per_gib: 12_000,
+        charges_fork: false,
     };
 
     /// How long a sync of `bytes` unsynced bytes takes.
@@ -55,6 +61,11 @@ impl MachineProfile {
     /// How long a write into the page cache takes.
     pub fn write_us(&self, bytes: u64) -> u64 {
         per_second_us(bytes, self.page_cache_bytes_per_s)
+    }
+
+    /// How long fork stops a process with so many bytes of data.
+    pub fn fork_us(&self, data_bytes: u64) -> u64 {
+        data_bytes.saturating_mul(self.fork_us_per_gib) >> 30
     }
 
     /// How long encoding so many keys takes.

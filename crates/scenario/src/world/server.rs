@@ -8,12 +8,16 @@ use lastsave_aof::Offsets;
 use lastsave_engine::{
     ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal, Stopwatch,
 };
+use lastsave_keyspace::lookup;
 use rapidhash::v3::rapidhash_v3;
 
 use super::World;
 use super::jobs::RunningJob;
+use super::ledger::Ledger;
+use super::memory::Fork;
 use super::random::mix;
 use super::verdict::Ended;
+use super::workload::Workload;
 use crate::MarkKind;
 use crate::reply::reply_len;
 
@@ -36,6 +40,8 @@ pub(crate) struct Server {
     pub(super) log: Option<LogState>,
     /// The snapshots being written: their final path, and when they were cut.
     pub(super) cuts: Vec<(String, u64)>,
+    /// What the child that saves or rewrites shares with the server, as fork has it.
+    pub(super) fork: Option<Fork>,
 }
 
 /// What is known of the append-only file in use.
@@ -53,12 +59,21 @@ pub(super) struct LogState {
 /// A connection.
 #[derive(Debug, Default)]
 struct Client {
-    /// The requests sent and not answered: the number of the write each was, if it was one.
-    pending: VecDeque<Option<usize>>,
+    /// The requests sent and not answered.
+    pending: VecDeque<Pending>,
     /// The replies received and not read; `None` for a client that reads none.
     inbox: Option<Vec<u8>>,
     /// Messages that came by themselves and were not kept: too many had not been read.
     missed: u64,
+}
+
+/// A request that has not been answered.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    /// The number of the write that it was, if it was one.
+    write: Option<usize>,
+    /// When it arrived, if that is to be measured.
+    arrived_us: Option<u64>,
 }
 
 /// Why a server does not start.
@@ -148,6 +163,7 @@ impl World {
             .iter()
             .any(|output| matches!(output, Output::Exit(..)));
         if !exits {
+            self.meter.recovery_us = self.now_us - began_us;
             self.timeline.span(
                 began_us,
                 self.now_us,
@@ -166,6 +182,7 @@ impl World {
             writes: 0,
             log: None,
             cuts: Vec::new(),
+            fork: None,
         });
         for output in outputs {
             if matches!(output, Output::Exit(..)) {
@@ -226,6 +243,7 @@ impl World {
             return;
         };
         self.commands_before += server.engine.status().commands;
+        self.meter.end(&server);
         self.ledger.process_ended();
         let offsets = server.offsets();
         self.ended = Some(Ended {
@@ -256,8 +274,8 @@ impl World {
 
     // Requests.
 
-    /// The workload's next request arrives.
-    pub(super) fn request(&mut self) {
+    /// The workload's next request, which came at `arrived_us`, is taken up.
+    pub(super) fn request(&mut self, arrived_us: u64) {
         let (Some(server), Some(workload)) = (&mut self.server, &mut self.workload) else {
             return;
         };
@@ -278,11 +296,22 @@ impl World {
         server
             .engine
             .handle_input(self.now_us, client, request, &mut self.disk);
+        server.note_request(
+            client,
+            request,
+            Some(arrived_us),
+            &mut self.ledger,
+            self.now_us,
+        );
         if let Some(key) = workload.upcoming_key(0) {
             let keys = &server.engine.keyspace().databases[0].keys;
             keys.prefetch_entry(keys.hash(key));
         }
-        self.settle_input(client);
+        self.settle_batch();
+        self.now_us += self.profile.command_us;
+        if self.workload.as_ref().is_some_and(Workload::wants_watching) {
+            self.watch_memory();
+        }
     }
 
     fn send(&mut self, client: ClientId, request: &[u8]) {
@@ -292,30 +321,10 @@ impl World {
         server
             .engine
             .handle_input(self.now_us, client, request, &mut self.disk);
-        self.settle_input(client);
-    }
-
-    /// Enters in the ledger what a request did, and ends the batch.
-    #[inline]
-    fn settle_input(&mut self, client: ClientId) {
-        if let Some(server) = &mut self.server {
-            let writes = server.engine.writes();
-            let mut number = None;
-            if writes > server.writes {
-                let appended = server.offsets().appended;
-                for _ in server.writes..writes {
-                    // The first is the client's own; the others are of those who waited for what it brought.
-                    let write = self.ledger.executed(appended);
-                    number.get_or_insert(write);
-                }
-                server.writes = writes;
-            }
-            if let Some(client) = server.clients.get_mut(&client) {
-                client.pending.push_back(number);
-            }
-        }
+        server.note_request(client, request, None, &mut self.ledger, self.now_us);
         self.settle_batch();
         self.now_us += self.profile.command_us;
+        self.watch_memory();
     }
 
     // Outputs.
@@ -328,7 +337,15 @@ impl World {
         // The server stood still while slow calls lasted; what it says, it says afterwards.
         self.now_us += self.disk.take_delay_us();
         self.drain();
-        if let Some(log) = self.server.as_mut().and_then(Server::log_written) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        let Offsets {
+            appended, written, ..
+        } = server.offsets();
+        self.ledger
+            .batch_written(written, appended == written, self.now_us);
+        if let Some(log) = server.log_written(written) {
             self.written_at_us.insert(log, self.now_us);
         }
     }
@@ -408,12 +425,18 @@ impl World {
                 self.last_error.clear();
                 self.last_error.extend_from_slice(&rest[1..len - 2]);
             }
-            // A write that was executed and could not be written to the log is answered with an error: that promises
-            // nothing.
-            if let Some(Some(write)) = client.pending.pop_front()
-                && !is_error
-            {
-                self.ledger.acknowledge(write, self.now_us);
+            if let Some(pending) = client.pending.pop_front() {
+                // A write that was executed and could not be written to the log is answered with an error: that promises
+                // nothing.
+                if let Some(write) = pending.write
+                    && !is_error
+                {
+                    self.ledger.acknowledge(write, self.now_us);
+                }
+                if let Some(arrived_us) = pending.arrived_us {
+                    let left_us = self.now_us + self.profile.command_us;
+                    self.meter.latency.add(left_us - arrived_us);
+                }
             }
             rest = &rest[len..];
         }
@@ -455,6 +478,36 @@ impl Server {
         client
     }
 
+    /// Enters in the ledger what a request did that the engine has just been given.
+    #[inline]
+    fn note_request(
+        &mut self,
+        client: ClientId,
+        request: &[u8],
+        arrived_us: Option<u64>,
+        ledger: &mut Ledger,
+        now_us: u64,
+    ) {
+        let writes = self.engine.writes();
+        let mut write = None;
+        if writes > self.writes {
+            let appended = self.offsets().appended;
+            let (command, key) = command_and_key(request);
+            if let Some(fork) = &mut self.fork {
+                fork.touch(rapidhash_v3(key));
+            }
+            for _ in self.writes..writes {
+                // The first is the client's own; the others are of those who waited for what it brought.
+                let number = ledger.executed(now_us, appended, command, key);
+                write.get_or_insert(number);
+            }
+            self.writes = writes;
+        }
+        if let Some(client) = self.clients.get_mut(&client) {
+            client.pending.push_back(Pending { write, arrived_us });
+        }
+    }
+
     /// The three offsets of the log; zeros with the append-only file off.
     pub(super) fn offsets(&self) -> Offsets {
         self.engine.aof_offsets().unwrap_or_default()
@@ -471,8 +524,7 @@ impl Server {
     }
 
     /// The inode of the log, if it was written to since the last call.
-    fn log_written(&mut self) -> Option<u64> {
-        let written = self.offsets().written;
+    fn log_written(&mut self, written: u64) -> Option<u64> {
         let log = self.log.as_mut()?;
         if written == log.written {
             return None;
@@ -480,6 +532,48 @@ impl Server {
         log.written = written;
         log.file.1
     }
+}
+
+/// The command of a whole request, and its first key if it has one.
+#[inline]
+fn command_and_key(request: &[u8]) -> (&'static str, &[u8]) {
+    let Some(command) = word_of(request, 0).and_then(lookup) else {
+        return ("?", b"");
+    };
+    let key = match command.keys.first {
+        first @ 1.. => word_of(request, first as usize),
+        _ => None,
+    };
+    (command.name, key.unwrap_or_default())
+}
+
+/// A word of a whole request.
+#[inline]
+fn word_of(request: &[u8], index: usize) -> Option<&[u8]> {
+    let mut rest = behind_line(request)?.1;
+    for _ in 0..index {
+        let (len, behind) = behind_line(rest)?;
+        rest = behind.get(len + 2..)?;
+    }
+    let (len, behind) = behind_line(rest)?;
+    behind.get(..len)
+}
+
+/// The number in the line at the front, behind its first byte, and what comes behind the line.
+#[inline]
+fn behind_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut number = 0usize;
+    for (place, byte) in bytes.iter().enumerate().skip(1) {
+        match byte {
+            b'0'..=b'9' => {
+                number = number
+                    .wrapping_mul(10)
+                    .wrapping_add(usize::from(byte - b'0'))
+            }
+            _ => return Some((number, bytes.get(place + 2..)?)),
+        }
+    }
+    None
 }
 
 /// One reading to the next is a command.

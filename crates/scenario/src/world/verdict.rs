@@ -69,8 +69,8 @@ impl World {
         if let Some(difference) = difference {
             self.give_verdict(engine, took_us, &found, recovered, difference);
         }
-        self.ledger.recovered(recovered);
-        self.ledger.set_durable(recovered);
+        self.ledger.recovered(recovered, self.now_us);
+        self.ledger.set_durable(recovered, self.now_us);
         self.timeline
             .set_exposed(self.now_us, self.ledger.exposed());
     }

@@ -84,6 +84,11 @@ impl Workload {
         &self.spec
     }
 
+    /// Whether it is time to see how much memory the data take.
+    pub(crate) fn wants_watching(&self) -> bool {
+        self.arrived.is_multiple_of(64)
+    }
+
     /// When the next request comes, microseconds since the epoch.
     pub(crate) fn next_at_us(&self) -> u64 {
         self.started_at_us + (self.arrived + 1) * 1_000_000 / self.spec.rate

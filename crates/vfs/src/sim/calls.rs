@@ -94,6 +94,14 @@ impl SimDisk {
         let (offset, len) = outcome
             .as_ref()
             .map_or((0, 0), |done| (done.offset, done.len));
+        match call.op {
+            Op::Write => self.totals.bytes_written += len,
+            Op::Sync if outcome.is_ok() => {
+                self.totals.bytes_synced += len;
+                self.totals.syncs += 1;
+            }
+            _ => {}
+        }
         let written = if call.bytes.is_empty() {
             &[]
         } else {
