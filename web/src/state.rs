@@ -81,6 +81,8 @@ pub(crate) struct App {
     pub keys_wanted: RwSignal<KeysRequest>,
     /// Which file's bytes are wanted.
     pub file_wanted: RwSignal<FilesRequest>,
+    /// Whether a part of the page other than the files tab needs the list of files.
+    pub wants_files: RwSignal<bool>,
     /// What was entered on this machine.
     pub session: RwSignal<Session>,
     /// The session given up last, which can be had again.
@@ -125,6 +127,7 @@ impl App {
                 len: BYTES_PER_PAGE,
                 ..FilesRequest::default()
             }),
+            wants_files: RwSignal::default(),
             session: RwSignal::default(),
             undo: RwSignal::default(),
             failure: RwSignal::default(),
@@ -150,7 +153,7 @@ impl App {
         let tab = self.tab.get();
         ViewRequest {
             keys: (tab == Tab::Keys).then(|| self.keys_wanted.get()),
-            files: (tab == Tab::Files).then(|| self.file_wanted.get()),
+            files: (tab == Tab::Files || self.wants_files.get()).then(|| self.file_wanted.get()),
             config: tab == Tab::Configuration,
             info: tab == Tab::Info,
             timeline_points: TIMELINE_POINTS,

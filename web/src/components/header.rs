@@ -62,15 +62,31 @@ pub(crate) fn Header() -> impl IntoView {
                     {groups.collect_view()}
                 </div>
                 <button
-                    title="Start again on a fresh machine; it can be undone"
-                    on:click=move |_| app.reset()
+                    class="icon menu"
+                    popovertarget="page-menu"
+                    aria-label="More"
+                    title="Reset, theme, help"
                 >
-                    "Reset"
+                    "⋯"
                 </button>
-                <ThemeButton />
-                <button class="icon" aria-label="Keyboard help" title="Keyboard help (?)" on:click=move |_| help::open()>
-                    "?"
-                </button>
+                // A popover on phones; elsewhere its buttons stand in the line.
+                <div id="page-menu" class="popover" popover="auto">
+                    <button
+                        title="Start again on a fresh machine; it can be undone"
+                        on:click=move |_| app.reset()
+                    >
+                        "Reset"
+                    </button>
+                    <ThemeButton />
+                    <button
+                        class="icon"
+                        aria-label="Keyboard help"
+                        title="Keyboard help (?)"
+                        on:click=move |_| help::open()
+                    >
+                        "?"
+                    </button>
+                </div>
             </nav>
         </header>
     }

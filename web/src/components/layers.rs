@@ -15,7 +15,7 @@ pub(crate) fn Layers() -> impl IntoView {
     let buffer_note = layer(|l| {
         let on = l.aof_buffer_bytes.is_some();
         (if on {
-            "written before replies leave"
+            "before replies leave"
         } else {
             "appendonly no"
         })
@@ -53,7 +53,7 @@ pub(crate) fn Layers() -> impl IntoView {
             </div>
             <Reach
                 class="reach kill"
-                what=move || if up.get() { "kill -9 now takes" } else { "no process left to kill" }
+                what=move || if up.get() { ("kill -9", " now takes") } else { ("no process left to kill", "") }
                 known=up
                 writes=Memo::new(move |_| app.layers.with(|l| l.exposed_kill))
                 oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_kill_oldest_us))
@@ -61,7 +61,7 @@ pub(crate) fn Layers() -> impl IntoView {
             <p class="stays kill">"page cache and disk stay"</p>
             <Reach
                 class="reach power"
-                what=move || if up.get() { "power loss now takes" } else { "not on the disk" }
+                what=move || if up.get() { ("power loss", " now takes") } else { ("not on the disk", "") }
                 known=Memo::new(|_| true)
                 writes=Memo::new(move |_| app.layers.with(|l| l.exposed_power))
                 oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_power_oldest_us))
@@ -75,7 +75,7 @@ pub(crate) fn Layers() -> impl IntoView {
 #[component]
 fn Reach(
     class: &'static str,
-    what: impl Fn() -> &'static str + Send + 'static,
+    what: impl Fn() -> (&'static str, &'static str) + Copy + Send + 'static,
     known: Memo<bool>,
     writes: Memo<u64>,
     oldest_us: Memo<u64>,
@@ -84,7 +84,9 @@ fn Reach(
     view! {
         <div class=class class:holds=move || holds.get()>
             <p>
-                <span class="what">{what}</span>
+                <span class="what">
+                    {move || what().0} <span class="now">{move || what().1}</span>
+                </span>
                 <strong>{move || known.get().then(|| format::writes(writes.get()))}</strong>
                 <span class="oldest">
                     {move || {

@@ -38,6 +38,8 @@ fn Page() -> impl IntoView {
     listen_to_keys(app);
     view! {
         <header::Header />
+        // What concerns the whole machine for a while: a moment of the past, lines from a link.
+        <div class="banners"></div>
         <main class="lab">
             <terminal::Terminal />
             <section class="time" aria-label="Time">

@@ -1,22 +1,23 @@
 //! The tabs under the layers.
 
-use leptos::{ev, prelude::*};
+use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
 
 use super::{config::Configuration, files::Files, info::Info, keys::Keys, report::Report};
 use crate::state::{Tab, use_app};
 
-const TABS: [(Tab, &str, &str); 5] = [
+const TABS: &[(Tab, &str, &str)] = &[
     (Tab::Keys, "keys", "Keys"),
     (Tab::Files, "files", "Files"),
     (Tab::Configuration, "configuration", "Configuration"),
-    (Tab::Info, "info", "Info"),
+    (Tab::Info, "info", "Info & alerts"),
     (Tab::Report, "report", "Report"),
 ];
 
 #[component]
 pub(crate) fn Tabs() -> impl IntoView {
     let app = use_app();
+    let strip = NodeRef::<html::Div>::new();
     let on_key = move |event: ev::KeyboardEvent| {
         let at = TABS
             .iter()
@@ -54,12 +55,24 @@ pub(crate) fn Tabs() -> impl IntoView {
             </button>
         }
     });
+    // On a narrow screen the strip scrolls: the open tab comes into view.
+    Effect::new(move || {
+        let open = TABS.iter().find(|(tab, ..)| *tab == app.tab.get());
+        let button = open.and_then(|(_, id, _)| document().get_element_by_id(&format!("tab-{id}")));
+        if let (Some(button), Some(strip)) = (
+            button.and_then(|button| button.dyn_into::<web_sys::HtmlElement>().ok()),
+            strip.get(),
+        ) {
+            let (left, width) = (button.offset_left(), button.offset_width());
+            strip.set_scroll_left(left - (strip.client_width() - width) / 2);
+        }
+    });
     let labelled_by = move || {
         let open = TABS.iter().find(|(tab, ..)| *tab == app.tab.get());
         format!("tab-{}", open.map_or("keys", |(_, id, _)| id))
     };
     view! {
-        <div class="tabs" role="tablist" aria-label="The machine in detail" on:keydown=on_key>
+        <div class="tabs" node_ref=strip role="tablist" aria-label="The machine in detail" on:keydown=on_key>
             {buttons.collect_view()}
         </div>
         <div id="panel" class="panel" role="tabpanel" aria-labelledby=labelled_by>
