@@ -35,7 +35,7 @@ pub struct SyncTicket {
 }
 
 /// A file of the log, and which part of the log goes into it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Segment {
     file: FileId,
     /// The file's bytes from before `start`.
@@ -52,7 +52,7 @@ struct Segment {
 ///
 /// After a rotation it has two (or more) files for a while. Bytes go into the next file only when all bytes of
 /// the one before are durable, so that no power loss can keep a command and lose one before it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Writer {
     offsets: Offsets,
     /// The bytes from `written` to `appended`.

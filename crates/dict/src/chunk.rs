@@ -5,6 +5,7 @@ use crate::{Object, Tag, ValueRef};
 
 /// Raw records of a snapshot, in the order of the walk: flat bytes, and the frozen objects beside them. Fit for
 /// another thread; [`Chunk::clear`] keeps the memory, so that chunks can be pooled.
+#[derive(Clone)]
 pub struct Chunk<F> {
     /// Records behind each other, laid out as entries are; the pointer of an object is left out.
     bytes: Vec<u8>,

@@ -396,6 +396,29 @@ impl Entry {
         }
     }
 
+    /// A second entry like this one, with a clone of the object.
+    ///
+    /// # Safety
+    /// The entry is live, its object is an `O`, and it is not being changed.
+    pub(crate) unsafe fn duplicate<O: Clone>(self) -> Self {
+        // SAFETY: the copy has the size of this very shape; its bytes were all written here, and the object's pointer is
+        // left out of them and written by `write_value`.
+        unsafe {
+            let shape = self.shape();
+            let record = self.record();
+            let object = match self.value::<O>() {
+                ValueRef::Object(object) => Some(object.clone()),
+                ValueRef::Integer(_) | ValueRef::Bytes(_) => None,
+            };
+            let copy = Self::allocate(shape.size());
+            ptr::copy_nonoverlapping(record.as_ptr(), copy.0, record.len());
+            if let Some(object) = object {
+                copy.write_value(&shape, Value::Object(object));
+            }
+            copy
+        }
+    }
+
     /// Replaces value, expiry and tag, in place if the size stays the same. Returns the entry to use from now
     /// on and the object that was replaced.
     ///

@@ -164,6 +164,36 @@ impl Segment {
         }
     }
 
+    /// A second segment with the same header and the same slots in the same places, each with a duplicate of its entry.
+    ///
+    /// # Safety
+    /// The segment is live, its entries' objects are of type `O`, and nothing is being changed.
+    pub(crate) unsafe fn duplicate<O: Clone>(self) -> Self {
+        // SAFETY: the segment is live and has these chains, whose slots hold live entries; the copy has as many, all empty.
+        unsafe {
+            let Header {
+                entries,
+                expiring,
+                cut,
+                visited,
+            } = *self.header();
+            let copy = Self::new(self.depth(), self.buckets(), cut);
+            *copy.header_mut() = Header {
+                entries,
+                expiring,
+                cut,
+                visited,
+            };
+            for (from, to) in self.chains().zip(copy.chains()) {
+                for slot in from.slots() {
+                    let entry = Entry::from_raw((*slot).pointer()).duplicate::<O>();
+                    to.push(Slot::new(entry.into_raw(), (*slot).bits()));
+                }
+            }
+            copy
+        }
+    }
+
     /// Frees the segment. Its overflow buckets must be gone and its entries have a new owner.
     ///
     /// # Safety

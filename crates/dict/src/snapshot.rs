@@ -50,6 +50,27 @@ struct Running<O: Object> {
     set_aside: Option<Table<O>>,
 }
 
+impl<O: Object<Frozen: Clone> + Clone> Clone for Snapshots<O> {
+    fn clone(&self) -> Self {
+        Self {
+            cuts: self.cuts,
+            running: self.running.clone(),
+        }
+    }
+}
+
+impl<O: Object<Frozen: Clone> + Clone> Clone for Running<O> {
+    fn clone(&self) -> Self {
+        Self {
+            position: self.position,
+            pending: self.pending.clone(),
+            pending_bytes: self.pending_bytes,
+            spare: Chunk::new(),
+            set_aside: self.set_aside.clone(),
+        }
+    }
+}
+
 /// Proof that a running snapshot has the entries of a place's bucket, so that they may change.
 pub(crate) struct Unlocked {
     place: Place,

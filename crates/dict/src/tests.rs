@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::{Chunk, Cursor, Dict, EntryRef, Object, Slice, Tag, Value, ValueRef};
 
 /// An object that can be counted: all share one `Arc`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Text {
     text: String,
     _alive: Arc<()>,
@@ -55,6 +55,7 @@ fn row(entry: &EntryRef<'_, Text>) -> Row {
 }
 
 /// Xorshift64*.
+#[derive(Clone)]
 struct Random(u64);
 
 impl Random {
@@ -75,12 +76,13 @@ impl Random {
 }
 
 /// A scan that is under way: what it owes, and what it has shown.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Scan {
     cursor: Cursor,
     owed: BTreeSet<Vec<u8>>,
 }
 
+#[derive(Clone)]
 struct Case {
     random: Random,
     dict: Dict<Text>,
@@ -442,6 +444,53 @@ fn the_table_is_its_model() {
 fn the_table_is_its_model_at_full_size() {
     for seed in 0..3 {
         Case::new(seed, u64::MAX, crate::segment::MAX_BUCKETS, 6000).run(40_000);
+    }
+}
+
+/// Everything that can be seen of a table, in its order.
+fn seen(case: &Case) -> (Vec<(Vec<u8>, Row)>, Vec<Cursor>, [usize; 3], u64) {
+    let dict = &case.dict;
+    let rows = dict.iter().map(|entry| (entry.key().to_vec(), row(&entry)));
+    let mut cursors = vec![dict.scan(0, &mut |_| {})];
+    while let Some(&cursor) = cursors.last().filter(|cursor| **cursor != 0) {
+        cursors.push(dict.scan(cursor, &mut |_| {}));
+    }
+    let sizes = [
+        dict.memory_bytes(),
+        dict.expiring_len(),
+        dict.snapshot_pending_bytes(),
+    ];
+    (rows.collect(), cursors, sizes, case.random.0)
+}
+
+/// A clone made at any moment goes through the same history as its original, and either may go first.
+#[test]
+fn a_clone_goes_on_as_its_original_does() {
+    let (seeds, steps, keys) = if cfg!(miri) {
+        (1, 60, 30)
+    } else {
+        (40, 1500, 200)
+    };
+    for seed in 0..seeds {
+        for (number, mask) in MASKS.into_iter().enumerate() {
+            let keys = if mask == 0 { 30 } else { keys };
+            let mut case = Case::new(seed * 10 + number as u64, mask, [1, 3][number % 2], keys);
+            let fork_at = case.random.below(steps);
+            (0..fork_at).for_each(|step| case.step(step % 300 > 200));
+            let alive = Arc::clone(&case.alive);
+            let mut fork = case.clone();
+            assert_eq!(seen(&case), seen(&fork));
+            let go_on =
+                |case: &mut Case| (fork_at..steps).for_each(|step| case.step(step % 300 > 200));
+            go_on(&mut fork);
+            go_on(&mut case);
+            assert_eq!(seen(&case), seen(&fork));
+            case.check_all();
+            drop(case);
+            fork.check_all();
+            drop(fork);
+            assert_eq!(Arc::strong_count(&alive), 1, "objects outlive their table");
+        }
     }
 }
 

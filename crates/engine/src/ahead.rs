@@ -13,7 +13,7 @@ type Table = Dict<Object>;
 const WINDOW: usize = 16;
 
 /// Keys whose buckets were asked for and whose entries were not yet: by database and hash.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ahead {
     keys: Vec<(usize, u64)>,
 }

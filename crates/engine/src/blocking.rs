@@ -15,6 +15,7 @@ use crate::client::{Client, Held};
 use crate::engine::Engine;
 
 /// A command that waits.
+#[derive(Clone)]
 pub(crate) struct Parked {
     command: &'static Command,
     /// What is tried again.
@@ -29,7 +30,7 @@ pub(crate) struct Parked {
 }
 
 /// Who waits for what, and whose turn it is.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Waiters {
     /// The clients that wait for a key, in the order they came.
     by_key: BTreeMap<(usize, Vec<u8>), Vec<ClientId>>,

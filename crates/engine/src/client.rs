@@ -10,12 +10,14 @@ use crate::blocking::Parked;
 use crate::pubsub::Subscriptions;
 
 /// A command queued by MULTI.
+#[derive(Clone)]
 pub(crate) struct Queued {
     pub(crate) command: &'static lastsave_keyspace::Command,
     pub(crate) args: ArgsBuf,
 }
 
 /// A key that a client watches.
+#[derive(Clone)]
 pub(crate) struct Watched {
     pub(crate) db: usize,
     pub(crate) key: Vec<u8>,
@@ -24,6 +26,7 @@ pub(crate) struct Watched {
 }
 
 /// A stretch of the reply buffer that may leave when the log has reached an offset.
+#[derive(Clone)]
 struct Waiting {
     /// Where the stretch ends in the reply buffer.
     end: usize,
@@ -32,6 +35,7 @@ struct Waiting {
 }
 
 /// Why a client's input is not executed for now.
+#[derive(Clone)]
 pub(crate) enum Held {
     /// Its command waits for a key.
     ForKeys(Box<Parked>),
@@ -53,6 +57,7 @@ pub(crate) enum Answers {
 }
 
 /// A connection.
+#[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) address: String,

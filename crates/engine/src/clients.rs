@@ -6,7 +6,7 @@ use crate::ClientId;
 use crate::client::Client;
 
 /// The connections. One that is being served is taken out meanwhile, so that the engine may be changed beside it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Clients {
     /// The numbers of the connections, ascending.
     ids: Vec<ClientId>,

@@ -40,6 +40,7 @@ pub struct Host {
 pub(crate) const STARTUP_BYTES: u64 = 832 << 10;
 
 /// A server. See the crate's documentation for how to drive it.
+#[derive(Clone)]
 pub struct Engine {
     pub(crate) config: Config,
     pub(crate) host: Host,

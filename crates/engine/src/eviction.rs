@@ -14,7 +14,7 @@ pub(crate) const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory
 const KEYS_BETWEEN_LOOKS: u64 = 16;
 
 /// What eviction remembers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Eviction {
     /// The last command was let through though memory was still short, because eviction had taken its time: it goes on
     /// between commands.

@@ -20,7 +20,7 @@ const SLOW_CYCLE_PERCENT: u64 = 25;
 const MOST_SLICES: u64 = 1000;
 
 /// What the cycle has found out so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Expiry {
     /// An estimate of the share of keys with an expiry that are due and not removed, in percent: an average that follows
     /// slowly.

@@ -29,7 +29,7 @@ pub enum JobKind {
 }
 
 /// Work for the driver.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Job {
     /// Sync a file of the append-only log: `vfs.sync(ticket.file, SyncKind::Data)`.
     SyncAof(SyncTicket),
@@ -62,6 +62,7 @@ pub enum JobOutcome {
 pub(crate) const SIGUSR1: i32 = 10;
 
 /// A part of a snapshot on its way to its writer.
+#[derive(Clone)]
 pub enum SnapshotPart {
     /// How many keys, and how many of them expiring, each database that has keys holds: `(db, keys, expiring)`.
     Databases(Vec<(usize, u64, u64)>),
@@ -135,10 +136,23 @@ pub struct SnapshotSpec {
 
 /// Says that a snapshot is no longer wanted, from the moment on at which the engine decides so. The thread that writes
 /// it learns of [`crate::Output::KillJob`] only later, and must not put an old snapshot in a newer one's place meanwhile.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Withdrawal(Arc<Mutex<bool>>);
 
+impl Clone for Withdrawal {
+    /// One of its own, for a fork of the engine or of the writer: see [`Engine::adopt_writer`](crate::Engine::adopt_writer).
+    fn clone(&self) -> Self {
+        let withdrawn = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(Arc::new(Mutex::new(withdrawn)))
+    }
+}
+
 impl Withdrawal {
+    /// The same one, for somebody else.
+    pub(crate) fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
     /// Withdraws the snapshot. Afterwards it takes its final name no more, unless it already has.
     pub(crate) fn withdraw(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
@@ -152,6 +166,7 @@ impl Withdrawal {
 }
 
 /// Writes a snapshot to a file, one operation a step. Used for background jobs, and in one go for SAVE.
+#[derive(Clone)]
 pub struct SnapshotWriter {
     spec: SnapshotSpec,
     withdrawal: Withdrawal,
@@ -180,12 +195,14 @@ impl std::fmt::Debug for SnapshotWriter {
 }
 
 /// Records of a database, and which of them comes next.
+#[derive(Clone)]
 struct Part {
     db: usize,
     chunk: Chunk<Object>,
     next: Position,
 }
 
+#[derive(Clone)]
 enum Encoding {
     Rdb(Box<Encoder>),
     Commands(Box<CommandEncoder>),
@@ -239,7 +256,12 @@ impl SnapshotWriter {
 
     /// What withdraws this snapshot.
     pub(crate) fn withdrawal(&self) -> Withdrawal {
-        self.withdrawal.clone()
+        self.withdrawal.share()
+    }
+
+    /// Has the snapshot be withdrawn by this.
+    pub(crate) fn set_withdrawal(&mut self, withdrawal: Withdrawal) {
+        self.withdrawal = withdrawal;
     }
 
     /// What it writes, and where.
@@ -303,7 +325,7 @@ impl SnapshotWriter {
                 })
             }
             State::Rename => {
-                let withdrawal = self.withdrawal.clone();
+                let withdrawal = self.withdrawal.share();
                 let rename = || vfs.rename(&self.spec.temp_path, self.final_path());
                 match withdrawal.unless_withdrawn(rename) {
                     Some(renamed) => {

@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::{Job, JobId, Output};
 
 /// What is being freed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LazyFree {
     /// How many values each job frees.
     jobs: BTreeMap<JobId, u64>,

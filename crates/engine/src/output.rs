@@ -7,7 +7,7 @@ use crate::{Job, JobId, Level, SnapshotPart};
 pub struct ClientId(pub u64);
 
 /// What the driver must do next. Drain [`crate::Engine::poll_output`] fully after each batch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Output {
     /// This client has bytes to send: [`crate::Engine::reply_bytes`], then [`crate::Engine::consume_reply`].
     Reply(ClientId),

@@ -41,7 +41,7 @@ impl Topic {
 }
 
 /// The names that one connection has subscribed to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Subscriptions {
     channels: BTreeSet<Vec<u8>>,
     patterns: BTreeSet<Vec<u8>>,
@@ -107,7 +107,7 @@ impl Subscriptions {
 type Subscribers = BTreeMap<Vec<u8>, Vec<ClientId>>;
 
 /// Who listens to what, each in the order they came.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PubSub {
     channels: Subscribers,
     patterns: Subscribers,
@@ -166,6 +166,7 @@ pub(crate) enum Message<'a> {
 }
 
 /// A [`Message`] to be given later.
+#[derive(Clone)]
 pub(crate) enum OwnedMessage {
     Push(Vec<Vec<u8>>),
     Line(Vec<u8>),

@@ -149,7 +149,7 @@ pub struct Event {
 }
 
 /// What a call did. Reused from call to call: [`Effects::clear`] keeps the memory.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Effects {
     /// The number of changes to the data, as save points count them.
     pub dirty: u64,

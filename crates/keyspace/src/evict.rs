@@ -63,7 +63,7 @@ impl EvictionPolicy {
 const POOL_LEN: usize = 16;
 
 /// A key that may give way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Candidate {
     /// The higher, the sooner.
     score: u64,
@@ -72,7 +72,7 @@ struct Candidate {
 }
 
 /// The best candidates of the draws so far, the best last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct EvictionPool {
     candidates: Vec<Candidate>,
     /// The database that a random key is drawn from next.

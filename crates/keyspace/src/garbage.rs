@@ -5,6 +5,7 @@ use lastsave_dict::Dict;
 use crate::Object;
 
 /// Something to be dropped where that holds nobody up.
+#[derive(Clone)]
 pub enum Garbage {
     /// A value with many parts.
     Value(Object),

@@ -98,6 +98,7 @@ impl Default for Settings {
 }
 
 /// The `SplitMix64` generator.
+#[derive(Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -121,6 +122,7 @@ pub struct ExpireSlice {
 }
 
 /// One database.
+#[derive(Clone)]
 pub struct Database {
     /// The keys.
     pub keys: Dict<Object>,
@@ -132,6 +134,7 @@ pub struct Database {
 }
 
 /// All databases, with the source of randomness that commands draw from.
+#[derive(Clone)]
 pub struct Keyspace {
     /// The databases by number.
     pub databases: Vec<Database>,

@@ -48,6 +48,7 @@ const ADVANCE_LEN: usize = 64 << 10;
 /// A record is either added whole, by [`Encoder::record`], or by [`Encoder::begin`] and [`Encoder::advance`] until there is no
 /// more of it: then the buffer grows by a bounded number of bytes at a time, whatever the size of the value (but of an
 /// element in it).
+#[derive(Clone)]
 pub struct Encoder {
     options: EncoderOptions,
     compressor: Compressor,

@@ -25,6 +25,7 @@ const MAX_EXPANSION: u64 = MAX_MATCH as u64 / 3;
 const SLACK: usize = 2 * MAX_LITERALS;
 
 /// Compresses one string after the other, keeping its memory (256 KiB and a buffer).
+#[derive(Clone)]
 pub struct Compressor {
     /// `base + position` of the last position entered under each hash. What earlier strings left behind is at
     /// most `base`, so that nothing needs clearing between strings.

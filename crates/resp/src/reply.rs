@@ -11,7 +11,7 @@ pub enum Protocol {
 }
 
 /// A growing buffer of encoded replies. Where RESP2 lacks a type, the method writes what Redis writes instead.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Reply {
     buf: Vec<u8>,
     protocol: Protocol,

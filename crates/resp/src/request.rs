@@ -75,7 +75,7 @@ impl std::error::Error for ProtocolError {}
 /// Parses one request at a time from the front of a buffer, remembering how far it came in an incomplete one.
 ///
 /// Memory is bounded by the input: a header that announces a million words allocates nothing for them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RequestParser {
     limits: Limits,
     state: State,

@@ -19,6 +19,7 @@ const SMALL_BYTES: usize = 64 << 10;
 const ADVANCE_LEN: usize = 64 << 10;
 
 /// Writes the commands that make keys what they are.
+#[derive(Clone)]
 pub(super) struct CommandEncoder {
     out: Words,
     selected_db: Option<usize>,
@@ -27,6 +28,7 @@ pub(super) struct CommandEncoder {
     checksum: Option<Checksum>,
 }
 
+#[derive(Clone)]
 struct Open {
     key: Vec<u8>,
     object: Object,
@@ -35,6 +37,7 @@ struct Open {
 }
 
 /// How far the writing of an object has come. An `index` counts the elements written.
+#[derive(Clone)]
 enum Rest {
     /// A string, from this offset on.
     Text(usize),
@@ -129,6 +132,7 @@ impl CommandEncoder {
 }
 
 /// Commands as bytes.
+#[derive(Clone)]
 struct Words(Vec<u8>);
 
 impl Words {

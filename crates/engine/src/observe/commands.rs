@@ -35,7 +35,7 @@ impl CommandCount {
 }
 
 /// The counts of all commands.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct CommandStats {
     /// By [`Command::index`].
     commands: Vec<CommandCount>,

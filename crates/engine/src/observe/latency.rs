@@ -15,7 +15,7 @@ pub(crate) struct Series {
 }
 
 /// The series by the name of their event.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct LatencyMonitor {
     series: BTreeMap<&'static str, Series>,
 }

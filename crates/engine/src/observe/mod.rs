@@ -24,10 +24,35 @@ use crate::engine::Engine;
 /// Tells the time that has passed since some moment, in microseconds; never goes back.
 pub type Stopwatch = Box<dyn FnMut() -> u64 + Send>;
 
-/// All that is observed.
+/// Where readings come from.
 #[derive(Default)]
+enum Watch {
+    /// There are none: everything takes no time.
+    #[default]
+    None,
+    /// The driver's own.
+    Lent(Stopwatch),
+    /// Every reading is so much later than the one before.
+    Steady { read_us: u64, step_us: u64 },
+}
+
+impl Clone for Watch {
+    /// A stopwatch that was lent stays with the original.
+    fn clone(&self) -> Self {
+        match self {
+            Self::None | Self::Lent(_) => Self::None,
+            Self::Steady { read_us, step_us } => Self::Steady {
+                read_us: *read_us,
+                step_us: *step_us,
+            },
+        }
+    }
+}
+
+/// All that is observed.
+#[derive(Clone, Default)]
 pub(crate) struct Observed {
-    stopwatch: Option<Stopwatch>,
+    watch: Watch,
     /// The last reading, while nothing but executing commands has gone on since: the end of one command is the beginning of
     /// the next, so that each costs one reading.
     lap_us: Option<u64>,
@@ -45,7 +70,15 @@ pub(crate) struct Observed {
 impl Observed {
     /// Reads the stopwatch.
     fn read(&mut self) -> u64 {
-        self.stopwatch.as_mut().map_or(0, |read| read()) + self.slept_us
+        let read_us = match &mut self.watch {
+            Watch::None => 0,
+            Watch::Lent(read) => read(),
+            Watch::Steady { read_us, step_us } => {
+                *read_us += *step_us;
+                *read_us
+            }
+        };
+        read_us + self.slept_us
     }
 
     /// The moment at which a command begins.
@@ -106,7 +139,16 @@ impl Engine {
     /// Gives the engine a stopwatch, which it reads about once a command. Without one, SLOWLOG, LATENCY and the times of
     /// INFO commandstats show that everything takes no time.
     pub fn set_stopwatch(&mut self, stopwatch: Stopwatch) {
-        self.observed.stopwatch = Some(stopwatch);
+        self.observed.watch = Watch::Lent(stopwatch);
+    }
+
+    /// Gives the engine a stopwatch that moves on by `step_us` microseconds with every reading: a simulation's, in which each
+    /// command takes as long as any other.
+    pub fn set_steady_stopwatch(&mut self, step_us: u64) {
+        self.observed.watch = Watch::Steady {
+            read_us: 0,
+            step_us,
+        };
     }
 
     /// Enters a command that was executed in the books: its count and time, the error if it answered one, the slow log,

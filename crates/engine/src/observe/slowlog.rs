@@ -28,7 +28,7 @@ pub(crate) struct SlowCommand {
 }
 
 /// The latest of them, the newest first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SlowLog {
     entries: VecDeque<SlowCommand>,
     next_id: u64,

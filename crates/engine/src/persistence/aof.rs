@@ -17,6 +17,7 @@ const LONGEST_POSTPONEMENT_S: u64 = 2;
 const ERROR_LOG_INTERVAL_S: u64 = 30;
 
 /// The append-only log, on or being switched on.
+#[derive(Clone)]
 pub(crate) struct Aof {
     pub(crate) names: Names,
     pub(crate) manifest: Manifest,
@@ -57,7 +58,7 @@ pub(crate) struct Aof {
 }
 
 /// DEBUG AOF-FLUSH-SLEEP: how long nobody is served before each write to the log.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FlushSleep {
     /// Microseconds; 0 for no sleep.
     pub(crate) each_us: u64,

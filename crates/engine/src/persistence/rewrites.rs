@@ -14,6 +14,7 @@ const FAILURES_BEFORE_PAUSE: u32 = 3;
 const MAX_PAUSE_MINUTES: u64 = 60;
 
 /// What is known about rewrites, whether the log is on or off.
+#[derive(Clone)]
 pub(crate) struct Rewrites {
     pub(crate) started: u64,
     pub(crate) last_ok: bool,

@@ -11,6 +11,7 @@ use crate::{Event, Level};
 const RETRY_DELAY_S: u64 = 5;
 
 /// What is known about saves.
+#[derive(Clone)]
 pub(crate) struct Saves {
     /// Changes since the last completed save.
     pub(crate) dirty: u64,

@@ -31,6 +31,7 @@ const MAX_BYTES_UNDER_WAY: usize = 8 << 20;
 const MAX_BYTES_PENDING: usize = 24 << 20;
 
 /// A snapshot being written.
+#[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) job: JobId,
     pub(crate) kind: JobKind,
@@ -84,6 +85,16 @@ impl Snapshot {
 }
 
 impl Engine {
+    /// After engine and writer were cloned: this engine's is the say over this writer, which carries out its job. Clones are
+    /// independent of their originals, and of each other until then.
+    pub fn adopt_writer(&self, job: JobId, writer: &mut SnapshotWriter) {
+        if let Some(snapshot) = &self.snapshot
+            && snapshot.job == job
+        {
+            writer.set_withdrawal(snapshot.withdrawal.share());
+        }
+    }
+
     /// What a snapshot of this kind is to be encoded as.
     pub(crate) fn snapshot_spec(
         &self,
@@ -139,10 +150,7 @@ impl Engine {
     pub(crate) fn start_child(&mut self, kind: JobKind) -> Writing {
         self.observed.pause();
         let began_us = self.observed.start();
-        let pid = match &mut self.hooks.child {
-            Some(hook) => hook(kind, &self.config),
-            None => None,
-        };
+        let pid = self.hooks.start_child(kind, &self.config);
         let took_us = self.observed.since(began_us);
         self.observed.pause();
         Writing { pid, took_us }
@@ -257,7 +265,7 @@ impl Engine {
                 // Whoever writes it may not know yet.
                 snapshot.withdrawal.withdraw();
                 self.outputs.push_back(Output::KillJob(snapshot.job));
-                if self.hooks.child.is_some() {
+                if self.hooks.have_children() {
                     // The thread gets round to it later, and nobody should meet the file until then.
                     let began_us = self.begin_event();
                     let _ = vfs.unlink(&snapshot.temp_path);

@@ -49,6 +49,7 @@ pub(super) struct ValueWriter<'a> {
 }
 
 /// How far the writing of an object has come.
+#[derive(Clone)]
 pub(super) enum Rest {
     /// A string remains, from here on.
     Text(TextRest),

@@ -88,6 +88,7 @@ pub struct Completion {
 }
 
 /// A terminal on a simulated machine. See the crate's documentation.
+#[derive(Clone)]
 pub struct Shell {
     world: World,
     /// Lines entered and not carried out yet, with their numbers in a scenario file.
@@ -120,6 +121,7 @@ pub struct Shell {
 }
 
 /// What the next line is for.
+#[derive(Clone)]
 enum Mode {
     /// Commands.
     Shell,
@@ -136,6 +138,7 @@ enum Mode {
 }
 
 /// Time that has to pass before the next command.
+#[derive(Clone)]
 struct Wait {
     from_us: u64,
     until_us: u64,
@@ -147,6 +150,7 @@ struct Wait {
 }
 
 /// The streams of one command.
+#[derive(Clone)]
 struct Io {
     stdin: Option<Vec<u8>>,
     /// Where its output goes, unless to the terminal.

@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 
 use lastsave_aof::SyncTicket;
-use lastsave_engine::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotWriter, Step};
+use lastsave_engine::{Engine, Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotWriter, Step};
 use lastsave_keyspace::Garbage;
 use lastsave_vfs::{Errno, Error, Op, SyncKind, Vfs};
 
 use super::World;
 
 /// A job under way.
+#[derive(Clone)]
 pub(super) struct RunningJob {
     id: JobId,
     work: Work,
@@ -19,6 +20,7 @@ pub(super) struct RunningJob {
     started_at_us: u64,
 }
 
+#[derive(Clone)]
 enum Work {
     Sync(SyncTicket),
     Snapshot {
@@ -134,8 +136,7 @@ impl World {
     /// That process's ID.
     pub(crate) fn child_pid(&self) -> Option<u32> {
         let server = self.server.as_ref()?;
-        self.child()
-            .map(|_| server.child_pid.load(std::sync::atomic::Ordering::Relaxed))
+        self.child().and(server.engine.last_child_number())
     }
 
     /// Signals the process that writes a snapshot in the background. Returns whether there is one.
@@ -265,6 +266,13 @@ impl World {
 }
 
 impl RunningJob {
+    /// After it was cloned with its engine: lets that one's clone have its say.
+    pub(super) fn belong_to(&mut self, engine: &Engine) {
+        if let Work::Snapshot { writer, .. } = &mut self.work {
+            engine.adopt_writer(self.id, writer);
+        }
+    }
+
     /// What it writes, if that is a snapshot.
     fn kind(&self) -> Option<JobKind> {
         match &self.work {

@@ -107,7 +107,7 @@ impl World {
     /// The page of keys asked for. While no server runs, and after a recovery, those that are gone are among them.
     pub(super) fn keys_view(&self, request: &KeysRequest) -> KeysView {
         let running = self.engine().map(Engine::keyspace);
-        let lost = self.ended.as_ref().map(|ended| &ended.keyspace);
+        let lost = self.ended.as_ref().map(|ended| &*ended.keyspace);
         let mut databases = Vec::new();
         let shown = running.or(lost);
         for (db, database) in shown

@@ -23,6 +23,7 @@ mod view;
 mod workload;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use lastsave_engine::{Level, format_log_line};
 use lastsave_vfs::{SimDisk, Survival};
@@ -53,7 +54,8 @@ const MAX_LOG_LINES: usize = 10_000;
 /// How much memory a machine has unless it is told otherwise: it bounds what a stranger's scenario can take.
 const DEFAULT_MEMORY: u64 = 1 << 30;
 
-/// A simulated machine.
+/// A simulated machine. A clone is a second one in the same state, which goes on in the same way: bit by bit.
+#[derive(Clone)]
 pub struct World {
     seed: u64,
     profile: MachineProfile,
@@ -84,7 +86,7 @@ pub struct World {
     errors: u64,
     /// The last such error.
     last_error: Vec<u8>,
-    log: VecDeque<(Level, String)>,
+    log: VecDeque<(Level, Arc<str>)>,
     /// Log lines not yet shown, counted from the end of `log`.
     unseen_log: usize,
     /// When files were last written, by inode.
@@ -414,18 +416,18 @@ impl World {
         if self.log.len() == MAX_LOG_LINES {
             self.log.pop_front();
         }
-        self.log.push_back((level, line));
+        self.log.push_back((level, line.into()));
         self.unseen_log = (self.unseen_log + 1).min(self.log.len());
     }
 
     /// The log lines that have come since the last call.
-    pub(crate) fn take_log(&mut self) -> Vec<(Level, String)> {
+    pub(crate) fn take_log(&mut self) -> Vec<(Level, Arc<str>)> {
         let unseen = std::mem::take(&mut self.unseen_log);
         self.log.range(self.log.len() - unseen..).cloned().collect()
     }
 
     /// The last `count` log lines.
-    pub(crate) fn last_log(&self, count: usize) -> Vec<(Level, String)> {
+    pub(crate) fn last_log(&self, count: usize) -> Vec<(Level, Arc<str>)> {
         let skipped = self.log.len().saturating_sub(count);
         self.log.range(skipped..).cloned().collect()
     }

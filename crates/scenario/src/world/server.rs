@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use lastsave_aof::Offsets;
 use lastsave_engine::{
-    ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal, Stopwatch,
+    ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal,
 };
 use lastsave_keyspace::lookup;
 use rapidhash::v3::rapidhash_v3;
@@ -30,8 +29,6 @@ pub(crate) struct Server {
     pub(super) engine: Engine,
     pub(super) pid: u32,
     pub(super) jobs: Vec<RunningJob>,
-    /// The last process that was started to save or to rewrite.
-    pub(super) child_pid: Arc<AtomicU32>,
     clients: BTreeMap<ClientId, Client>,
     /// The workload's connection.
     workload: Option<ClientId>,
@@ -57,7 +54,7 @@ pub(super) struct LogState {
 }
 
 /// A connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Client {
     /// The requests sent and not answered.
     pending: VecDeque<Pending>,
@@ -135,17 +132,10 @@ impl World {
         };
         self.now_us += self.profile.process_start_us;
         let mut engine = Engine::new(config, host, seed);
-        engine.set_stopwatch(stopwatch(self.profile.command_us));
+        engine.set_steady_stopwatch(self.profile.command_us);
         engine.set_failing_forks(self.faults.failing_forks);
-        let child_pid = Arc::new(AtomicU32::new(pid));
-        let last_child = Arc::clone(&child_pid);
-        engine.set_child_hook(Box::new(move |_, _| {
-            // Process IDs between this server's and the next one's.
-            let child =
-                pid + 1 + (last_child.load(Ordering::Relaxed) - pid) % (PIDS_PER_SERVER - 1);
-            last_child.store(child, Ordering::Relaxed);
-            Some(child)
-        }));
+        // Process IDs between this server's and the next one's.
+        engine.set_child_numbers(pid + 1..pid + PIDS_PER_SERVER);
         let (profile, ready_us) = (self.profile, self.now_us);
         let mut loaded_us = ready_us;
         engine.start(ready_us, &mut self.disk, &mut |_, progress| {
@@ -176,7 +166,6 @@ impl World {
             engine,
             pid,
             jobs: Vec::new(),
-            child_pid,
             clients: BTreeMap::new(),
             workload: None,
             writes: 0,
@@ -247,14 +236,14 @@ impl World {
         self.ledger.process_ended();
         let offsets = server.offsets();
         self.ended = Some(Ended {
-            keyspace: server.engine.into_keyspace(),
+            keyspace: Arc::new(server.engine.into_keyspace()),
             cause: cause.to_owned(),
             at_us: self.now_us,
             power,
             settled: false,
             log: server.log.is_some(),
             unwritten: offsets.appended - offsets.written,
-            difference: super::keys::Difference::default(),
+            difference: Arc::default(),
         });
         self.announce_end();
         if !power {
@@ -461,6 +450,27 @@ impl World {
     }
 }
 
+impl Clone for Server {
+    fn clone(&self) -> Self {
+        let engine = self.engine.clone();
+        let mut jobs = self.jobs.clone();
+        for job in &mut jobs {
+            job.belong_to(&engine);
+        }
+        Self {
+            engine,
+            pid: self.pid,
+            jobs,
+            clients: self.clients.clone(),
+            workload: self.workload,
+            writes: self.writes,
+            log: self.log.clone(),
+            cuts: self.cuts.clone(),
+            fork: self.fork.clone(),
+        }
+    }
+}
+
 impl Server {
     fn connect(&mut self, now_us: u64, reads: bool) -> ClientId {
         let port = 50_000 + self.clients.len() % 10_000;
@@ -574,15 +584,6 @@ fn behind_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
         }
     }
     None
-}
-
-/// One reading to the next is a command.
-fn stopwatch(command_us: u64) -> Stopwatch {
-    let mut us = 0;
-    Box::new(move || {
-        us += command_us;
-        us
-    })
 }
 
 /// 40 hexadecimal digits.

@@ -1,5 +1,7 @@
 //! The verdict: which acknowledged writes a start has brought back, and why the others are lost.
 
+use std::sync::Arc;
+
 use lastsave_engine::{Engine, LoadReport, LoadSource};
 use lastsave_keyspace::Keyspace;
 
@@ -9,9 +11,10 @@ use crate::VerdictView;
 use crate::units::{about, count};
 
 /// A server process that has ended.
+#[derive(Clone)]
 pub(super) struct Ended {
     /// Its data at the end.
-    pub(super) keyspace: Keyspace,
+    pub(super) keyspace: Arc<Keyspace>,
     /// What ended it, in words.
     pub(super) cause: String,
     pub(super) at_us: u64,
@@ -24,7 +27,7 @@ pub(super) struct Ended {
     /// Bytes in its append-only file's buffer at the end.
     pub(super) unwritten: u64,
     /// How the data recovered differ from its own.
-    pub(super) difference: Difference,
+    pub(super) difference: Arc<Difference>,
 }
 
 /// What is known of the writes that a start has found.
@@ -164,7 +167,7 @@ impl World {
             keys_gone: difference.gone.len() as u64,
             keys_changed: difference.changed.len() as u64,
         });
-        ended.difference = difference;
+        ended.difference = Arc::new(difference);
         self.verdict_process = self.processes;
     }
 }

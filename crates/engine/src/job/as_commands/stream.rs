@@ -6,6 +6,7 @@ use lastsave_keyspace::values::stream::{Consumer, Group, StreamId};
 use super::{ELEMENTS_PER_COMMAND, Words};
 
 /// How far the writing of a stream has come.
+#[derive(Clone)]
 pub(super) enum StreamRest {
     /// The entries from this ID on.
     Entries(StreamId),

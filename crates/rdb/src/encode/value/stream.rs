@@ -6,6 +6,7 @@ use lastsave_keyspace::values::stream::{Consumer, Group, StreamId};
 use super::{PIECE_ELEMENTS, ValueWriter, put_length};
 
 /// How far the writing of a stream has come.
+#[derive(Clone)]
 pub(in super::super) enum StreamRest {
     /// The nodes from this ID on.
     Nodes(StreamId),
