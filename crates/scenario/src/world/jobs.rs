@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 
 use lastsave_aof::SyncTicket;
-use lastsave_engine::{Engine, Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotWriter, Step};
+use lastsave_engine::{
+    Engine, Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotWriter, Step,
+};
 use lastsave_keyspace::Garbage;
 use lastsave_vfs::{Errno, Error, Op, SyncKind, Vfs};
 
