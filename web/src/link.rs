@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{MessageEvent, Worker, WorkerOptions, WorkerType};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
+use web_sys::{MessageEvent, Worker};
 
 use crate::protocol::{self, FromWorker, ToWorker};
 
@@ -20,13 +20,20 @@ thread_local! {
     static LINK: RefCell<Link> = RefCell::default();
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// A worker of this name, which web/start.js gives the program that it has compiled for the page already.
+    ///
+    /// # Errors
+    /// If the browser refuses the worker.
+    #[wasm_bindgen(js_namespace = lastsave, js_name = worker, catch)]
+    pub(crate) fn new_worker(name: &str) -> Result<Worker, JsValue>;
+}
+
 /// Starts a worker, in place of the one there may be. `on_message` hears everything it says but [`FromWorker::Ready`].
 pub(crate) fn start(on_message: impl Fn(FromWorker) + 'static) {
     stop();
-    let options = WorkerOptions::new();
-    options.set_type(WorkerType::Module);
-    options.set_name("lastsave engine");
-    let Ok(worker) = Worker::new_with_options(&worker_address(), &options) else {
+    let Ok(worker) = new_worker("lastsave engine") else {
         on_message(FromWorker::Failed(
             "This browser could not start a module worker, which the engine runs in.".into(),
         ));
@@ -101,13 +108,4 @@ fn post(worker: &Worker, message: &ToWorker) {
         // A worker that cannot be posted to has reported its failure already.
         let _ = worker.post_message(&value);
     }
-}
-
-/// The worker's script, beside the page's; the page's own address may be any sub-path.
-fn worker_address() -> String {
-    let body = web_sys::window()
-        .and_then(|window| window.document())
-        .and_then(|document| document.document_element());
-    body.and_then(|element| element.get_attribute("data-worker"))
-        .unwrap_or_else(|| "./worker.js".into())
 }

@@ -11,6 +11,7 @@ mod page;
 mod prove;
 mod redis_suite;
 mod serve;
+mod size;
 mod test;
 mod tools;
 mod util;
@@ -83,6 +84,9 @@ enum Task {
         /// The folder to write; what is in it is replaced
         #[arg(long, value_name = "DIR", default_value = "dist")]
         out: PathBuf,
+        /// Write each file once more, compressed with brotli, beside itself: for hosts that serve such files
+        #[arg(long)]
+        compress: bool,
     },
 }
 
@@ -113,7 +117,7 @@ fn main() -> ExitCode {
         Task::RedisSuite(options) => redis_suite::run(&options),
         Task::Prove(options) => prove::run_proofs(&options),
         Task::Fuzz(options) => fuzz::run_target(&options).map(|()| true),
-        Task::Dist { out } => page::dist(&out).map(|()| true),
+        Task::Dist { out, compress } => page::dist(&out, compress).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

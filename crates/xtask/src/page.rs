@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     serve::Server,
-    tools,
+    size, tools,
     util::{self, Result, at, cargo, command, files_under, output_of, run},
 };
 
@@ -32,6 +32,21 @@ const NOT_SOURCES: [&str; 3] = ["web/dist", "crates/server", "crates/xtask"];
 
 /// Stands in HTML and JavaScript for the hash of the build.
 const BUILD_MARK: &str = "__BUILD__";
+
+/// Stands in the service worker for what it keeps: all files but the page itself, which it knows.
+const FILES_MARK: &str = "__FILES__";
+
+/// Stands in the embedding script for the size of the first load in kilobytes, as transferred.
+const SIZE_MARK: &str = "__SIZE__";
+
+/// What the page never asks for by itself, by how its name ends; the service worker does not keep it.
+const NOT_KEPT: [&str; 5] = [
+    "index.html",
+    "sw.js",
+    "embed.js",
+    "embed.d.ts",
+    "example.html",
+];
 
 /// `cargo xtask play`.
 pub(crate) fn play(port: u16, no_serve: bool) -> Result<()> {
@@ -54,7 +69,7 @@ pub(crate) fn play(port: u16, no_serve: bool) -> Result<()> {
 }
 
 /// `cargo xtask dist`.
-pub(crate) fn dist(out: &Path) -> Result<()> {
+pub(crate) fn dist(out: &Path, compress: bool) -> Result<()> {
     let folder = build()?;
     if out.join("Cargo.toml").exists() || (out.is_dir() && !is_replaceable(out)) {
         return Err(format!(
@@ -74,6 +89,11 @@ pub(crate) fn dist(out: &Path) -> Result<()> {
         fs::create_dir_all(target.parent().expect("a file has a folder")).map_err(at(&target))?;
         bytes += fs::copy(&file, &target).map_err(at(&target))?;
     }
+    let table = size::Table::of(out)?;
+    if compress {
+        size::write_compressed(out)?;
+    }
+    print!("{table}");
     println!(
         "The page is in {} ({} KiB): any static host will do, at any path.",
         out.display(),
@@ -128,26 +148,47 @@ pub(crate) fn build() -> Result<PathBuf> {
 }
 
 /// Whether the page is wanted soon, rather than small and fast.
-fn is_quick() -> bool {
+pub(crate) fn is_quick() -> bool {
     std::env::var_os("LASTSAVE_QUICK").is_some()
 }
 
-/// Puts the hash of the whole build wherever a file asks for it. Names stay, so nothing has to be told
-/// them; addresses change with each build, so no cache shows half of an old page.
+/// Puts the hash of the whole build wherever a file asks for it, and the names and the size of the files. Names stay,
+/// so nothing has to be told them; addresses change with each build, so no cache shows half of an old page.
 fn finish(folder: &Path) -> Result<()> {
     let files = files_under(folder).map_err(at(folder))?;
     let build = hash_files(folder, &files)?;
-    for file in files {
+    let name = |file: &PathBuf| {
+        let below = file.strip_prefix(folder).unwrap_or(file);
+        below.to_string_lossy().into_owned()
+    };
+    let kept: Vec<_> = files
+        .iter()
+        .map(name)
+        .filter(|name| !NOT_KEPT.iter().any(|other| name.ends_with(other)))
+        .collect();
+    let mut size = None;
+    for file in &files {
         if !matches!(
             file.extension().and_then(|extension| extension.to_str()),
             Some("html" | "js")
         ) {
             continue;
         }
-        let text = fs::read_to_string(&file).map_err(at(&file))?;
-        if text.contains(BUILD_MARK) {
-            fs::write(&file, text.replace(BUILD_MARK, &build)).map_err(at(&file))?;
+        let mut text = fs::read_to_string(file).map_err(at(file))?;
+        if text.contains(SIZE_MARK) {
+            // Compressing takes seconds, which a page in development need not wait for.
+            let known = match size {
+                Some(known) => known,
+                None if is_quick() => 0,
+                None => size::Table::of(folder)?.first_load(),
+            };
+            size = Some(known);
+            text = text.replace(SIZE_MARK, &known.div_ceil(1000).to_string());
         }
+        let finished = text
+            .replace(BUILD_MARK, &build)
+            .replace(FILES_MARK, &kept.join(" "));
+        fs::write(file, finished).map_err(at(file))?;
     }
     Ok(())
 }

@@ -13,9 +13,8 @@ use std::{
 };
 
 /// Scripts and workers from the page's own folder, WebAssembly, and nothing else from anywhere.
-const SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
-     connect-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
-     form-action 'none'";
+const SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
+     connect-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
 
 /// The longest request head that is read.
 const HEAD_LIMIT: u64 = 16 * 1024;
@@ -90,11 +89,12 @@ fn answer(stream: &TcpStream, folder: &Path) -> io::Result<()> {
     };
     let mut head = format!(
         "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nContent-Security-Policy: {SECURITY_POLICY}\r\n\
-         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n\
+         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: {}\r\n\
          Connection: close\r\n",
         response.status,
         response.content_type,
         response.body.len(),
+        caching(target, response.status),
     );
     if let Some(location) = &response.location {
         head += &format!("Location: {location}\r\n");
@@ -106,6 +106,15 @@ fn answer(stream: &TcpStream, folder: &Path) -> io::Result<()> {
         stream.write_all(&response.body)?;
     }
     stream.flush()
+}
+
+/// How long an answer may be kept. An address with a build in it stands for the same bytes for ever.
+fn caching(target: &str, status: &str) -> &'static str {
+    if target.contains("?v=") && status.starts_with("200") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    }
 }
 
 fn respond(folder: &Path, target: &str) -> Response {
@@ -232,7 +241,13 @@ mod tests {
     #[test]
     fn files_come_with_their_type_and_the_policy() {
         let (top, address) = served("types");
-        let page = ask(address, "GET /?v=1");
+        let kept = ask(address, "GET /a%20b.wasm?v=1");
+        assert!(
+            kept.contains("Cache-Control: public, max-age=31536000, immutable\r\n"),
+            "{kept}"
+        );
+        assert!(ask(address, "GET /none?v=1").contains("Cache-Control: no-cache\r\n"));
+        let page = ask(address, "GET /");
         assert!(
             page.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"),
             "{page}"

@@ -14,7 +14,7 @@ use crate::{
     count::{self, Count},
     page,
     serve::Server,
-    tools,
+    size, tools,
     util::{self, Result, at, cargo, command, find_program, run_logged, show},
 };
 
@@ -212,6 +212,14 @@ fn wasm(log: &Path) -> Result<Count> {
 fn browser(log: &Path) -> Result<Count> {
     tools::ensure_debian_packages()?;
     let folder = page::build()?;
+    let sizes = size::Table::of(&folder)?;
+    print!("{sizes}");
+    // A page built in a hurry is large, and meant to be.
+    let small = page::is_quick()
+        || sizes
+            .check()
+            .inspect_err(|why| println!("      {why}"))
+            .is_ok();
     let server = Server::bind(0).map_err(|error| format!("cannot serve the page: {error}"))?;
     let address = server.address().map_err(|error| error.to_string())?;
     std::thread::spawn(move || server.serve(&folder));
@@ -230,7 +238,13 @@ fn browser(log: &Path) -> Result<Count> {
             find_program("chromium").ok_or("chromium is missing")?,
         )
         .env("FORCE_COLOR", "0");
-    counted(&mut tests, log, count::playwright)
+    let mut count = counted(&mut tests, log, count::playwright)?;
+    count += Count {
+        passed: small.into(),
+        failed: (!small).into(),
+        skipped: 0,
+    };
+    Ok(count)
 }
 
 /// `cargo` with a line of words; none of them has a space in it.
