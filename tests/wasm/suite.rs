@@ -41,6 +41,11 @@ fn the_small_scenarios() {
 }
 
 #[wasm_bindgen_test(unsupported = test)]
+fn the_lessons() {
+    check_all("lessons/");
+}
+
+#[wasm_bindgen_test(unsupported = test)]
 fn the_night_as_configured() {
     check_all("article/night-as-configured");
 }

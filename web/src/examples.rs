@@ -49,6 +49,14 @@ const fn beginning<const LEN: usize>(text: &str) -> [u8; LEN] {
     bytes
 }
 
+/// The lessons, in their order, as scenario files.
+static LESSONS: [&str; 4] = [
+    scenario!("lessons/1-night"),
+    scenario!("lessons/2-hybrid"),
+    scenario!("lessons/3-turning-aof-on"),
+    scenario!("lessons/4-corrupt-aof"),
+];
+
 static NIGHTS: Group = Group {
     name: "The article’s night",
     texts: &[
@@ -152,6 +160,11 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Example>)> {
     [&NIGHTS, &BASICS, &FAULTS, &DEFECTS].map(read).into()
 }
 
+/// The lessons, in their order, as scenario files.
+pub(crate) fn lessons() -> impl Iterator<Item = &'static str> {
+    LESSONS.into_iter()
+}
+
 /// The night that the page suggests first: saves fail unseen.
 pub(crate) fn as_told() -> Session {
     Example::read(NIGHTS.texts[0]).session
@@ -180,7 +193,7 @@ pub(crate) fn welcome() -> [Span; 3] {
     [
         line("# A Redis-compatible engine on a simulated disk and clock, in this page."),
         line("# Type commands: SET cart:1 books. Let time pass: advance 10s. Crash it."),
-        line("# New here? Run the 3 AM night, below, and see what a crash took."),
+        line("# New here? Take a lesson, above, or run the 3 AM night, below."),
     ]
 }
 
@@ -197,6 +210,9 @@ mod tests {
             assert!(!example.name.is_empty());
             let lines = &example.session.lines;
             assert!(!lines.contains(&"---".to_owned()), "{}", example.name);
+        }
+        for text in lessons() {
+            assert!(crate::lesson::Reading::of(text).is_some(), "{text}");
         }
         assert_eq!(as_told().title, "The night as told");
         assert_eq!(hybrid().title, "The hybrid configuration");

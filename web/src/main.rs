@@ -8,6 +8,7 @@
 mod components;
 mod examples;
 mod format;
+mod lesson;
 mod link;
 mod protocol;
 mod session;

@@ -1,13 +1,15 @@
 //! What the page knows, as signals, and what it can ask for.
 
 use lastsave_scenario::{
-    ClockView, Completion, ConfigRow, FileRow, FileView, FilesRequest, KeysRequest, KeysView,
-    LayersView, Progress, Span, TimelineView, VerdictView, View, ViewRequest,
+    CheckView, ClockView, Completion, ConfigRow, FileRow, FileView, FilesRequest, KeysRequest,
+    KeysView, LayersView, Progress, Span, TimelineView, VerdictView, View, ViewRequest,
 };
 use leptos::prelude::*;
 
 use crate::{
-    examples, link,
+    examples,
+    lesson::Reading,
+    link,
     protocol::{self, FromWorker, ToWorker},
     session::Session,
 };
@@ -93,6 +95,10 @@ pub(crate) struct App {
     pub announcement: RwSignal<String>,
     /// Text to put on the terminal's line, for a person to finish.
     pub typed: RwSignal<Option<String>>,
+    /// The lesson opened last. See [`App::lesson_shown`].
+    pub lesson: RwSignal<Option<Reading>>,
+    /// While there is a lesson: the expectations checked so far.
+    pub checks: RwSignal<Vec<CheckView>>,
 }
 
 impl App {
@@ -133,6 +139,8 @@ impl App {
             failure: RwSignal::default(),
             announcement: RwSignal::default(),
             typed: RwSignal::default(),
+            lesson: RwSignal::new(Reading::stored()),
+            checks: RwSignal::default(),
         }
     }
 
@@ -141,6 +149,7 @@ impl App {
         self.connect();
         self.load(Session::stored().unwrap_or_else(examples::first));
         Effect::new(move || self.session.with(Session::store));
+        Effect::new(move || self.lesson.with(|lesson| Reading::store(lesson.as_ref())));
         Effect::new(move || link::send(ToWorker::Show(self.request())));
     }
 
@@ -157,6 +166,7 @@ impl App {
             config: tab == Tab::Configuration,
             info: tab == Tab::Info,
             timeline_points: TIMELINE_POINTS,
+            checks: self.lesson.with(Option::is_some),
         }
     }
 
@@ -182,6 +192,44 @@ impl App {
         let left = self.session.get_untracked();
         self.undo.set((!left.lines.is_empty()).then_some(left));
         self.load(session);
+    }
+
+    /// Opens a lesson at its beginning, on a fresh machine; nothing is run. `false` if the scenario file asks nothing and so is
+    /// no lesson.
+    pub(crate) fn open_lesson(self, text: &str) -> bool {
+        let Some(reading) = Reading::of(text) else {
+            return false;
+        };
+        self.open(Session {
+            title: reading.lesson.name.clone(),
+            seed: reading.lesson.seed,
+            lines: Vec::new(),
+        });
+        self.checks.set(Vec::new());
+        self.lesson.set(Some(reading));
+        true
+    }
+
+    /// The lesson being read: the one opened last, as long as its session is the present one.
+    pub(crate) fn lesson_shown(self) -> Option<Reading> {
+        let title = self.session.with(|session| session.title.clone());
+        self.lesson
+            .get()
+            .filter(|reading| reading.lesson.name == title)
+    }
+
+    /// As [`App::lesson_shown`], without following what changes.
+    pub(crate) fn lesson_shown_untracked(self) -> Option<Reading> {
+        untrack(|| self.lesson_shown())
+    }
+
+    /// Changes where the reader of the lesson is.
+    pub(crate) fn update_lesson(self, change: impl FnOnce(&mut Reading)) {
+        self.lesson.update(|lesson| {
+            if let Some(reading) = lesson {
+                change(reading);
+            }
+        });
     }
 
     /// A fresh machine.
@@ -326,6 +374,9 @@ impl App {
         if view.files.is_some() {
             set(self.files, view.files);
             set(self.file, view.file);
+        }
+        if let Some(checks) = view.checks {
+            set(self.checks, checks);
         }
         if view.config.is_some() {
             set(self.config, view.config);

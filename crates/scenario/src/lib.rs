@@ -7,9 +7,11 @@
 //!   workload, and a ledger of every acknowledged write.
 //! - [`Shell`] reads lines as a person types them: Redis commands, `redis-server …`, `kill -9 …`, `ls -lh`, and the lab's
 //!   own words (`advance 47m`, `workload …`, `crash power`).
-//! - A *scenario* is a text file of such lines ([`Scenario`]), with a version, a seed and expectations.
+//! - A *scenario* is a text file of such lines ([`Scenario`]), with a version, a seed and expectations. A [`Lesson`] is one
+//!   whose comments tell a story and ask questions.
 //! - [`View`] is what the page shows, taken from the world in one go.
 
+mod lesson;
 pub mod link;
 pub mod pack;
 pub mod presets;
@@ -23,15 +25,16 @@ mod units;
 mod view;
 mod world;
 
+pub use lesson::{Answer, Lesson, LessonStep, Question, prose_pieces};
 pub use presets::Preset;
 pub use report::{RunReport, run};
 pub use scenario::{Scenario, ScenarioError};
 pub use shell::{Completion, Progress, Shell, Span, Style, manual_markdown};
 pub use units::parse_duration_us;
 pub use view::{
-    Annotation, ClockView, ConfigRow, FileRow, FileView, FilesRequest, KeyRow, KeysRequest,
-    KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View,
-    ViewRequest,
+    Annotation, CheckView, ClockView, ConfigRow, FileRow, FileView, FilesRequest, KeyRow,
+    KeysRequest, KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView,
+    VerdictView, View, ViewRequest,
 };
 pub use world::{
     ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, START_US, WorkloadKind,

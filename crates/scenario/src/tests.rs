@@ -39,6 +39,7 @@ fn everything() -> ViewRequest {
         config: true,
         info: true,
         timeline_points: 100,
+        checks: true,
     }
 }
 

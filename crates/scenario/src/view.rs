@@ -15,6 +15,8 @@ pub struct ViewRequest {
     pub info: bool,
     /// The timeline with at most this many points.
     pub timeline_points: usize,
+    /// The expectations that were checked.
+    pub checks: bool,
 }
 
 /// See [`ViewRequest::keys`].
@@ -62,6 +64,19 @@ pub struct View {
     pub info: Option<String>,
     /// The timeline.
     pub timeline: TimelineView,
+    /// The expectations checked so far, in order.
+    pub checks: Option<Vec<CheckView>>,
+}
+
+/// An expectation that was checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckView {
+    /// What it claims: `lost == 1`.
+    pub claim: String,
+    /// Whether that was so.
+    pub met: bool,
+    /// The number that was compared, if it was one.
+    pub value: Option<u64>,
 }
 
 /// The clock and what runs.

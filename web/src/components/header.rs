@@ -2,7 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::help;
+use super::{help, lesson::Lessons};
 use crate::{
     examples::{self, Example},
     format,
@@ -61,6 +61,7 @@ pub(crate) fn Header() -> impl IntoView {
                     <p class="hint">"Each one starts on a fresh machine. What you have is put aside."</p>
                     {groups.collect_view()}
                 </div>
+                <Lessons />
                 <button
                     class="icon menu"
                     popovertarget="page-menu"

@@ -10,6 +10,7 @@ mod hex;
 mod info;
 mod keys;
 mod layers;
+mod lesson;
 mod report;
 mod suggest;
 mod tabs;

@@ -3,7 +3,7 @@
 use lastsave_scenario::{Progress, Span, Style};
 use leptos::{ev, html, prelude::*};
 
-use super::{faults::Faults, on_resize, suggest::Suggestions};
+use super::{faults::Faults, lesson::LessonPanel, on_resize, suggest::Suggestions};
 use crate::{
     session,
     state::{App, use_app},
@@ -69,6 +69,7 @@ pub(crate) fn Terminal() -> impl IntoView {
             aria-label="Terminal"
             aria-busy=move || if app.busy.get() { "true" } else { "false" }
         >
+            <LessonPanel />
             <pre
                 class="log"
                 role="log"

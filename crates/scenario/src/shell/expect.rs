@@ -1,6 +1,7 @@
 //! Expectations: what a scenario claims, checked.
 
 use super::{Io, Shell, Style};
+use crate::CheckView;
 use crate::reply::{bulk_text, error_text, format_for_terminal};
 
 /// The names that can be compared, and the words that check texts.
@@ -37,11 +38,22 @@ pub(super) fn words(line: &str) -> Option<Vec<String>> {
     (words.first()? == "expect").then_some(words)
 }
 
+/// What a line claims, if it is an expectation: `lost == 1`.
+pub(crate) fn claim_of(line: &str) -> Option<String> {
+    words(line).map(|words| words[1..].join(" "))
+}
+
 impl Shell {
     pub(super) fn expect(&mut self, _io: &mut Io, args: &[String]) -> i32 {
         let words: Vec<&str> = args[1..].iter().map(String::as_str).collect();
         let claim = words.join(" ");
-        match self.check(&words) {
+        let verdict = self.check(&words);
+        self.checks.push(CheckView {
+            claim: claim.clone(),
+            met: matches!(verdict, Ok(None)),
+            value: words.first().and_then(|name| self.value(name).ok()),
+        });
+        match verdict {
             Ok(None) => {
                 self.passed += 1;
                 self.note(Style::Dim, "ok");

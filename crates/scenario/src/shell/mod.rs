@@ -25,12 +25,13 @@ mod server;
 mod tools;
 mod words;
 
+pub(crate) use expect::claim_of;
 pub use manual::manual_markdown;
 
 use std::collections::VecDeque;
 
 use crate::world::Connection;
-use crate::{View, ViewRequest, World};
+use crate::{CheckView, View, ViewRequest, World};
 use parse::{Condition, Pipeline, Stage};
 
 /// How a piece of output is drawn.
@@ -118,6 +119,8 @@ pub struct Shell {
     line_number: usize,
     passed: u64,
     failures: Vec<String>,
+    /// Every expectation that was checked, in order.
+    checks: Vec<CheckView>,
 }
 
 /// What the next line is for.
@@ -157,6 +160,14 @@ struct Io {
     piped: Option<Vec<u8>>,
 }
 
+/// The word that ends the here-document begun on this line, if the line begins one.
+pub(crate) fn here_end_of(line: &str) -> Option<String> {
+    if redis::bare_command(line).is_some() || expect::words(line).is_some() {
+        return None;
+    }
+    parse::parse(line).ok()?.here_end
+}
+
 /// Substitutions in one line at most.
 const MAX_SUBSTITUTIONS: usize = 16;
 
@@ -181,6 +192,7 @@ impl Shell {
             line_number: 0,
             passed: 0,
             failures: Vec::new(),
+            checks: Vec::new(),
         }
     }
 
@@ -295,7 +307,10 @@ impl Shell {
 
     /// What the page shows.
     pub fn view(&mut self, request: &ViewRequest) -> View {
-        self.world.view(request)
+        View {
+            checks: request.checks.then(|| self.checks.clone()),
+            ..self.world.view(request)
+        }
     }
 
     /// The machine.

@@ -39,6 +39,7 @@ impl World {
                     Vec::new()
                 },
             },
+            checks: None,
         }
     }
 
