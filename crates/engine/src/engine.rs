@@ -463,6 +463,7 @@ impl Engine {
             dirty: self.saves.dirty,
             last_save_s: self.saves.last_save_s,
             last_bgsave_ok: self.saves.last_bgsave_ok,
+            last_rewrite_ok: self.rewrites.last_ok,
             snapshot_running: self.snapshot.as_ref().map(|snapshot| snapshot.kind),
             aof: self.aof.as_ref().map(Aof::status),
             keys: self.keyspace.len() as u64,

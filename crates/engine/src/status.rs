@@ -15,6 +15,8 @@ pub struct Status {
     pub last_save_s: u64,
     /// Whether the last background save succeeded.
     pub last_bgsave_ok: bool,
+    /// Whether the last rewrite succeeded.
+    pub last_rewrite_ok: bool,
     /// Whether a save or a rewrite is under way, and its kind.
     pub snapshot_running: Option<crate::JobKind>,
     /// The append-only file.
@@ -41,6 +43,8 @@ pub struct AofStatus {
     pub base_size: u64,
     /// Whether the last write to it succeeded.
     pub last_write_ok: bool,
+    /// How often a write had to wait for a sync that took too long: `aof_delayed_fsync`.
+    pub delayed_fsyncs: u64,
     /// When the last successful sync ended, microseconds since the epoch.
     pub last_sync_us: Option<u64>,
     /// The path of the incr file in use.

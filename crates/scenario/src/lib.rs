@@ -14,6 +14,7 @@
 mod lesson;
 pub mod link;
 pub mod pack;
+mod parameter;
 pub mod presets;
 mod reply;
 mod report;
@@ -26,15 +27,16 @@ mod view;
 mod world;
 
 pub use lesson::{Answer, Lesson, LessonStep, Question, prose_pieces};
+pub use parameter::check_parameter;
 pub use presets::Preset;
 pub use report::{RunReport, run};
 pub use scenario::{Scenario, ScenarioError};
 pub use shell::{Completion, Progress, Shell, Span, Style, manual_markdown};
 pub use units::parse_duration_us;
 pub use view::{
-    Annotation, CheckView, ClockView, ConfigRow, FileRow, FileView, FilesRequest, KeyRow,
-    KeysRequest, KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint, TimelineView,
-    VerdictView, View, ViewRequest,
+    AlertView, Annotation, CheckView, ClockView, ConfigRow, FileRow, FileView, FilesRequest,
+    KeyDetail, KeyRow, KeysRequest, KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint,
+    TimelineView, VerdictView, View, ViewRequest,
 };
 pub use world::{
     ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, START_US, WorkloadKind,

@@ -13,6 +13,8 @@ pub struct ViewRequest {
     pub config: bool,
     /// The text of INFO.
     pub info: bool,
+    /// The alerts.
+    pub alerts: bool,
     /// The timeline with at most this many points.
     pub timeline_points: usize,
     /// The expectations that were checked.
@@ -24,12 +26,16 @@ pub struct ViewRequest {
 pub struct KeysRequest {
     /// The database.
     pub db: usize,
-    /// Text that a key's name must contain; empty for all.
+    /// Text that a key's name must contain, or a pattern as KEYS takes it; empty for all.
     pub filter: String,
     /// How many rows to skip.
     pub offset: usize,
     /// How many rows at most.
     pub limit: usize,
+    /// Only keys that the last crash took, changed or brought back.
+    pub changed_only: bool,
+    /// The key whose details are wanted, as [`KeyRow::key`] names it.
+    pub selected: Option<String>,
 }
 
 /// See [`ViewRequest::files`].
@@ -62,6 +68,10 @@ pub struct View {
     pub config: Option<Vec<ConfigRow>>,
     /// The text of INFO, or nothing while no server runs.
     pub info: Option<String>,
+    /// How many alerts fire.
+    pub firing: u64,
+    /// The alerts, those that do not fire as well; empty unless asked for.
+    pub alerts: Vec<AlertView>,
     /// The timeline.
     pub timeline: TimelineView,
     /// The expectations checked so far, in order.
@@ -77,6 +87,23 @@ pub struct CheckView {
     pub met: bool,
     /// The number that was compared, if it was one.
     pub value: Option<u64>,
+}
+
+/// A rule that watches the server, as it is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertView {
+    /// What is wrong when it fires.
+    pub name: String,
+    /// The field of INFO that it reads.
+    pub field: String,
+    /// When it fires.
+    pub threshold: String,
+    /// What to do then.
+    pub advice: String,
+    /// The present value; `None` where the rule does not apply.
+    pub value: Option<String>,
+    /// Since when it fires, microseconds since the epoch.
+    pub since_us: Option<u64>,
 }
 
 /// The clock and what runs.
@@ -160,6 +187,8 @@ pub struct VerdictView {
     pub keys_gone: u64,
     /// Keys whose value or expiry differs.
     pub keys_changed: u64,
+    /// Keys that were not there before the crash and are now: an older file brought them back.
+    pub keys_unexpected: u64,
 }
 
 /// A page of keys.
@@ -171,6 +200,31 @@ pub struct KeysView {
     pub databases: Vec<(usize, u64)>,
     /// The rows asked for, sorted by name.
     pub rows: Vec<KeyRow>,
+    /// Whether a crash has been recovered from, so that the three numbers below mean something.
+    pub compared: bool,
+    /// Keys of this database that were there before the crash and are not now.
+    pub gone: u64,
+    /// Keys that have another value or expiry.
+    pub changed: u64,
+    /// Keys that were not there before.
+    pub unexpected: u64,
+    /// The key asked for.
+    pub detail: Option<KeyDetail>,
+}
+
+/// One key and its first elements.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyDetail {
+    /// The key.
+    pub row: KeyRow,
+    /// How many elements or bytes the value has.
+    pub len: u64,
+    /// The first elements, each in its parts: field and value, member and score, an entry's ID and fields.
+    pub elements: Vec<Vec<String>>,
+    /// Its value before the crash, where that is another.
+    pub before: Option<String>,
+    /// The command that shows all of it.
+    pub line: String,
 }
 
 /// One key.
@@ -186,7 +240,7 @@ pub struct KeyRow {
     pub value: String,
     /// Time to live, in milliseconds.
     pub ttl_ms: Option<u64>,
-    /// After a crash: `gone`, `changed`, or empty.
+    /// After a crash: `gone`, `changed`, `unexpected`, or empty.
     pub fate: String,
 }
 
@@ -249,6 +303,8 @@ pub struct ConfigRow {
     pub section: String,
     /// What it does.
     pub help: String,
+    /// What its number counts: `bytes`, `seconds`, or empty.
+    pub unit: String,
     /// Whether it can change at run time.
     pub mutable: bool,
     /// The values it may have, if they can be listed (`yes`, `no`, `everysec` …).

@@ -122,7 +122,8 @@ impl Aof {
             current_size: self.current_size(),
             base_size: self.base_size,
             on: self.is_on(),
-            last_write_ok: self.write_error.is_none(),
+            last_write_ok: self.write_error.is_none() && self.sync_error.is_none(),
+            delayed_fsyncs: self.delayed_fsyncs,
             last_sync_us: self.last_sync_us,
             incr_path: self.incr_path.clone(),
         }

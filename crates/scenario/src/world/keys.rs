@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use lastsave_dict::{EntryRef, ValueRef};
 use lastsave_engine::Engine;
+use lastsave_keyspace::glob;
 use lastsave_keyspace::values::{Preview, value_digest};
 use lastsave_keyspace::{Keyspace, Object, Type};
 
 use super::World;
 use crate::reply::escaped;
-use crate::{KeyRow, KeysRequest, KeysView};
+use crate::{KeyDetail, KeyRow, KeysRequest, KeysView};
 
 /// How one data set differs from an earlier one. Keys whose time has come count in neither.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Difference {
     pub(super) gone: BTreeSet<(usize, Vec<u8>)>,
     /// Keys whose value or expiry differs.
     pub(super) changed: BTreeSet<(usize, Vec<u8>)>,
+    /// Keys that the earlier one did not have.
+    pub(super) unexpected: BTreeSet<(usize, Vec<u8>)>,
 }
 
 /// Compares the data of two processes.
@@ -45,6 +48,12 @@ pub(super) fn compare(before: &Keyspace, after: &Keyspace, now_ms: u64) -> Diffe
                 }
                 Some(_) => {}
             }
+        }
+    }
+    for (db, database) in after.databases.iter().enumerate() {
+        let alive = database.keys.iter().filter(|entry| is_alive(entry, now_ms));
+        for entry in alive.filter(|entry| find(before, db, entry.key()).is_none()) {
+            difference.unexpected.insert((db, entry.key().to_vec()));
         }
     }
     difference
@@ -118,24 +127,30 @@ impl World {
                 databases.push((db, database.keys.len() as u64));
             }
         }
-        let filter = request.filter.as_bytes();
-        let matches = |key: &[u8]| {
-            filter.is_empty() || key.windows(filter.len()).any(|window| window == filter)
+        let difference = self.ended.as_ref().map(|ended| &ended.difference);
+        let matches = |key: &[u8]| matches(request.filter.as_bytes(), key);
+        let mut names: Vec<&[u8]> = Vec::new();
+        if !request.changed_only {
+            let present = shown
+                .and_then(|shown| shown.databases.get(request.db))
+                .into_iter()
+                .flat_map(|database| database.keys.iter());
+            names.extend(present.map(|entry| entry.key()).filter(|key| matches(key)));
+        }
+        let of_db = |keys: &BTreeSet<(usize, Vec<u8>)>| {
+            keys.iter().filter(|(db, _)| *db == request.db).count() as u64
         };
-        let mut names: Vec<&[u8]> = shown
-            .and_then(|shown| shown.databases.get(request.db))
-            .into_iter()
-            .flat_map(|database| database.keys.iter())
-            .map(|entry| entry.key())
-            .filter(|key| matches(key))
-            .collect();
-        if let (Some(running), Some(ended)) = (running, &self.ended) {
-            let gone = ended.difference.gone.iter();
+        if let (Some(running), Some(difference)) = (running, difference) {
+            let here = |(db, key): &&(usize, Vec<u8>)| *db == request.db && matches(key);
+            let gone = difference.gone.iter().filter(here);
             names.extend(
-                gone.filter(|(db, key)| *db == request.db && matches(key))
-                    .map(|(_, key)| key.as_slice())
+                gone.map(|(_, key)| key.as_slice())
                     .filter(|key| find(running, request.db, key).is_none()),
             );
+            if request.changed_only {
+                let others = difference.changed.iter().chain(&difference.unexpected);
+                names.extend(others.filter(here).map(|(_, key)| key.as_slice()));
+            }
         }
         let total = names.len() as u64;
         let end = request.offset.saturating_add(request.limit);
@@ -149,7 +164,63 @@ impl World {
             total,
             databases,
             rows: rows.map(|key| self.key_row(request.db, key)).collect(),
+            compared: running.is_some() && self.ended.as_ref().is_some_and(|ended| ended.settled),
+            gone: difference.map_or(0, |difference| of_db(&difference.gone)),
+            changed: difference.map_or(0, |difference| of_db(&difference.changed)),
+            unexpected: difference.map_or(0, |difference| of_db(&difference.unexpected)),
+            detail: request
+                .selected
+                .as_deref()
+                .and_then(|name| self.key_detail(request.db, name)),
         }
+    }
+
+    /// The key that [`KeyRow::key`] names so, and its first elements.
+    fn key_detail(&self, db: usize, name: &str) -> Option<KeyDetail> {
+        let key = unescaped(name)?;
+        let ended = self.ended.as_ref();
+        let live = self
+            .engine()
+            .and_then(|engine| find(engine.keyspace(), db, &key));
+        let old = ended.and_then(|ended| find(&ended.keyspace, db, &key));
+        let row = self.key_row(db, &key);
+        let before = old
+            .as_ref()
+            .filter(|_| row.fate == "changed")
+            .map(|old| shown(old.value()));
+        let entry = live.or(old)?;
+        let kind = Type::of(entry.value());
+        let Preview { len, elements } = Preview::of(entry.value(), DETAIL_ELEMENTS, DETAIL_LEN);
+        let quoted = if key
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b":_-.{}/".contains(byte))
+        {
+            name.to_owned()
+        } else {
+            format!("\"{name}\"")
+        };
+        let line = match kind {
+            Type::String => format!("GET {quoted}"),
+            Type::List => format!("LRANGE {quoted} 0 -1"),
+            Type::Set => format!("SMEMBERS {quoted}"),
+            Type::SortedSet => format!("ZRANGE {quoted} 0 -1 WITHSCORES"),
+            Type::Hash => format!("HGETALL {quoted}"),
+            Type::Stream => format!("XRANGE {quoted} - +"),
+        };
+        Some(KeyDetail {
+            elements: elements
+                .iter()
+                .map(|parts| parts.iter().map(|part| escaped(part)).collect())
+                .collect(),
+            row,
+            len,
+            before,
+            line: if db == 0 {
+                line
+            } else {
+                format!("redis-cli -n {db} {line}")
+            },
+        })
     }
 
     fn key_row(&self, db: usize, key: &[u8]) -> KeyRow {
@@ -162,6 +233,9 @@ impl World {
             (None, Some(_)) => "gone",
             (Some(_), Some(ended)) if ended.difference.changed.contains(&(db, key.to_vec())) => {
                 "changed"
+            }
+            (Some(_), Some(ended)) if ended.difference.unexpected.contains(&(db, key.to_vec())) => {
+                "unexpected"
             }
             _ => "",
         };
@@ -180,6 +254,45 @@ impl World {
             fate: fate.into(),
         }
     }
+}
+
+/// Elements of a key's details, and bytes of each, at most.
+const DETAIL_ELEMENTS: usize = 100;
+const DETAIL_LEN: usize = 2_000;
+
+/// Whether a key's name contains the text, or is one of the pattern.
+fn matches(filter: &[u8], key: &[u8]) -> bool {
+    let is_pattern = filter.iter().any(|byte| b"*?[".contains(byte));
+    match is_pattern {
+        true => glob::matches(filter, key, false),
+        false => filter.is_empty() || key.windows(filter.len()).any(|window| window == filter),
+    }
+}
+
+/// The bytes that [`escaped`] writes so.
+fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(letter) = rest.next() {
+        if letter != '\\' {
+            let mut buffer = [0; 4];
+            bytes.extend_from_slice(letter.encode_utf8(&mut buffer).as_bytes());
+            continue;
+        }
+        bytes.push(match rest.next()? {
+            'n' => b'\n',
+            'r' => b'\r',
+            't' => b'\t',
+            'a' => 7,
+            'b' => 8,
+            'x' => {
+                let high = rest.next()?.to_digit(16)?;
+                (high * 16 + rest.next()?.to_digit(16)?) as u8
+            }
+            other => u8::try_from(other).ok()?,
+        });
+    }
+    Some(bytes)
 }
 
 fn find<'a>(keyspace: &'a Keyspace, db: usize, key: &[u8]) -> Option<EntryRef<'a, Object>> {

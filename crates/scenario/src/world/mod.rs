@@ -5,6 +5,7 @@
 //! [`MachineProfile`]), so that a later event may find the clock already past it. Nothing happens between events, and a
 //! crash may come between any two.
 
+mod alerts;
 mod annotate;
 mod faults;
 mod holdings;
@@ -93,6 +94,7 @@ pub struct World {
     written_at_us: BTreeMap<u64, u64>,
     /// When a save or a sync last made something durable.
     durable_at_us: Option<u64>,
+    alerts: alerts::Alerts,
 }
 
 /// An event's kind. Of those due at the same moment, the first in this order comes first.
@@ -131,6 +133,7 @@ impl World {
             unseen_log: 0,
             written_at_us: BTreeMap::new(),
             durable_at_us: None,
+            alerts: alerts::Alerts::default(),
         }
     }
 
@@ -251,6 +254,7 @@ impl World {
             Due::Timer => self.timer(),
             Due::Request => self.request(due_us),
         }
+        self.watch_alerts();
         true
     }
 
@@ -400,6 +404,7 @@ impl World {
         self.verdict = None;
         self.written_at_us.clear();
         self.durable_at_us = None;
+        self.alerts = alerts::Alerts::default();
         self.timeline
             .mark(self.now_us, MarkKind::Fault, words.to_owned());
         self.timeline.set_exposed(self.now_us, 0);

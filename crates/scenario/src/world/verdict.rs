@@ -166,6 +166,7 @@ impl World {
             keys_after: engine.keyspace().len() as u64,
             keys_gone: difference.gone.len() as u64,
             keys_changed: difference.changed.len() as u64,
+            keys_unexpected: difference.unexpected.len() as u64,
         });
         ended.difference = Arc::new(difference);
         self.verdict_process = self.processes;

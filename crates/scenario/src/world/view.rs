@@ -29,6 +29,12 @@ impl World {
             file: files.and_then(|request| self.file_view(request)),
             config: request.config.then(|| self.config_rows()),
             info: self.engine().filter(|_| request.info).map(info_text),
+            firing: self.firing(),
+            alerts: if request.alerts {
+                self.alerts_view()
+            } else {
+                Vec::new()
+            },
             timeline: TimelineView {
                 start_us: self.timeline.start_us(),
                 end_us: self.now_us,
@@ -166,6 +172,7 @@ impl World {
                 default: parameter.default_value(),
                 section: parameter.section.into(),
                 help: parameter.help.into(),
+                unit: crate::parameter::unit(parameter).into(),
                 mutable: parameter.is_mutable(),
                 choices: choices(parameter),
                 effective: parameter.has_effect(),
