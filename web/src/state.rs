@@ -1,8 +1,9 @@
 //! What the page knows, as signals, and what it can ask for.
 
 use lastsave_scenario::{
-    CheckView, ClockView, Completion, ConfigRow, FileRow, FileView, FilesRequest, KeysRequest,
-    KeysView, LayersView, Progress, Span, TimelineView, VerdictView, View, ViewRequest,
+    AlertView, CheckView, ClockView, Completion, ConfigRow, FileRow, FileView, FilesRequest,
+    KeysRequest, KeysView, LayersView, Progress, Span, TimelineView, VerdictView, View,
+    ViewRequest,
 };
 use leptos::prelude::*;
 
@@ -57,6 +58,10 @@ pub(crate) struct App {
     pub config: RwSignal<Option<Vec<ConfigRow>>>,
     /// The text of INFO.
     pub info: RwSignal<Option<String>>,
+    /// How many alerts fire.
+    pub firing: RwSignal<u64>,
+    /// The alerts.
+    pub alerts: RwSignal<Vec<AlertView>>,
     /// The timeline.
     pub timeline: RwSignal<TimelineView>,
     /// The prompt.
@@ -114,6 +119,8 @@ impl App {
             file: RwSignal::default(),
             config: RwSignal::default(),
             info: RwSignal::default(),
+            firing: RwSignal::default(),
+            alerts: RwSignal::default(),
             timeline: RwSignal::default(),
             prompt: RwSignal::new("$ ".into()),
             progress: RwSignal::new(Progress::Idle),
@@ -162,9 +169,11 @@ impl App {
         let tab = self.tab.get();
         ViewRequest {
             keys: (tab == Tab::Keys).then(|| self.keys_wanted.get()),
-            files: (tab == Tab::Files || self.wants_files.get()).then(|| self.file_wanted.get()),
+            files: (matches!(tab, Tab::Files | Tab::Configuration) || self.wants_files.get())
+                .then(|| self.file_wanted.get()),
             config: tab == Tab::Configuration,
             info: tab == Tab::Info,
+            alerts: tab == Tab::Info,
             timeline_points: TIMELINE_POINTS,
             checks: self.lesson.with(Option::is_some),
         }
@@ -258,6 +267,8 @@ impl App {
             wanted.offset = 0;
             wanted.filter.clear();
             wanted.db = 0;
+            wanted.changed_only = false;
+            wanted.selected = None;
         });
         self.file_wanted.update(|wanted| {
             wanted.path = None;
@@ -366,6 +377,7 @@ impl App {
         }
         set(self.clock, Some(view.clock));
         set(self.layers, view.layers);
+        set(self.firing, view.firing);
         set(self.timeline, view.timeline);
         // A tab that is not asked for keeps what it showed, so that it is not empty when it opens again.
         if view.keys.is_some() {
@@ -383,6 +395,7 @@ impl App {
         }
         if self.tab.get_untracked() == Tab::Info {
             set(self.info, view.info);
+            set(self.alerts, view.alerts);
         }
     }
 }

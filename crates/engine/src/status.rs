@@ -43,6 +43,8 @@ pub struct AofStatus {
     pub base_size: u64,
     /// Whether the last write to it succeeded.
     pub last_write_ok: bool,
+    /// Whether a sync is under way: `aof_pending_bio_fsync`.
+    pub sync_running: bool,
     /// How often a write had to wait for a sync that took too long: `aof_delayed_fsync`.
     pub delayed_fsyncs: u64,
     /// When the last successful sync ended, microseconds since the epoch.

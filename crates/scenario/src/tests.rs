@@ -30,6 +30,8 @@ fn everything() -> ViewRequest {
             filter: "1".into(),
             offset: 3,
             limit: 20,
+            changed_only: true,
+            selected: Some("session:1".into()),
         }),
         files: Some(FilesRequest {
             path: Some("appendonlydir/appendonly.aof.1.incr.aof".into()),
@@ -38,6 +40,7 @@ fn everything() -> ViewRequest {
         }),
         config: true,
         info: true,
+        alerts: true,
         timeline_points: 100,
         checks: true,
     }

@@ -1,42 +1,17 @@
-//! Every parameter, with its help; the article's two configurations; and a place to paste one's own.
+//! Every parameter, with its help, its unit and what it may be; what is dangerous about them; and files to start with.
 
-use lastsave_scenario::ConfigRow;
+use lastsave_scenario::{ConfigRow, check_parameter};
 use leptos::prelude::*;
 
-use super::terminal::write_configuration;
 use crate::{
-    session,
+    format,
     state::{App, use_app},
 };
 
-/// The article's first configuration, as it prints it.
-const FIRST: &str = "\
-# My original \"safe\" configuration - spoiler: it wasn't
-save 900 1     # Save if at least 1 key changed in 900 seconds
-save 300 10    # Save if at least 10 keys changed in 300 seconds
-save 60 10000  # Save if at least 10000 keys changed in 60 seconds
-";
+mod dangers;
+mod own_file;
 
-/// The article's second configuration, as it prints it.
-const HYBRID: &str = "\
-# The configuration that actually works in production
-# RDB Configuration - for fast restarts and backups
-save 3600 1      # Backup every hour if any changes
-save 300 100     # Backup every 5 minutes if 100+ changes
-save 60 1000     # Backup every minute if 1000+ changes
-
-# AOF Configuration - for data safety
-appendonly yes
-appendfilename \"appendonly.aof\"
-appendfsync everysec    # Sync every second (best balance)
-no-appendfsync-on-rewrite no
-auto-aof-rewrite-percentage 100
-auto-aof-rewrite-min-size 64mb
-
-# Redis v7 specific optimizations
-aof-timestamp-enabled yes   # New in v7 - helps with debugging
-rdb-save-incremental-fsync yes  # Prevents large write stalls
-";
+use own_file::OwnFile;
 
 /// The sections that this page is about.
 const FIRST_SECTIONS: [&str; 2] = ["snapshotting", "append only mode"];
@@ -62,6 +37,10 @@ pub(crate) fn Configuration() -> impl IntoView {
                 && (!only_changed || row.value != row.default)
         });
         rows
+    });
+    let up = Memo::new(move |_| {
+        app.clock
+            .with(|clock| clock.as_ref().is_some_and(|clock| clock.server.is_some()))
     });
     // A row is named by what it shows, and preceded by its section's name where that begins.
     let with_sections = move || {
@@ -98,6 +77,7 @@ pub(crate) fn Configuration() -> impl IntoView {
                     {move || format!("changed only ({})", changed.get())}
                 </label>
             </div>
+            <Dangers all up />
             <Show
                 when=move || !all.with(Vec::is_empty)
                 fallback=|| {
@@ -133,155 +113,189 @@ fn set_parameter(app: App, name: &str, value: &str) {
     app.enter(format!("CONFIG SET {name} {}", quoted(value)));
 }
 
+/// What the running server's values would cost.
+#[component]
+fn Dangers(all: Memo<Vec<ConfigRow>>, up: Memo<bool>) -> impl IntoView {
+    let dangers = Memo::new(move |_| {
+        all.with(|rows| {
+            let value = |name: &str| {
+                let row = rows.iter().find(|row| row.name == name);
+                row.map(|row| row.value.as_str())
+            };
+            if up.get() {
+                dangers::of_values(value)
+            } else {
+                Vec::new()
+            }
+        })
+    });
+    view! {
+        <ul class="dangers" aria-label="What is dangerous about it">
+            {move || {
+                dangers.get().into_iter().map(|danger| view! { <li>{danger}</li> }).collect_view()
+            }}
+        </ul>
+    }
+}
+
+/// What a value means, where its unit is not plain: `268435456` bytes as `256 MB`.
+fn meaning(unit: &str, value: &str) -> Option<String> {
+    let number: u64 = value.parse().ok()?;
+    match unit {
+        "bytes" if number >= 1024 => Some(format!(
+            "{} bytes = {}",
+            format::count(number),
+            format::bytes(number)
+        )),
+        "seconds" if number >= 60 => Some(format::duration_us(number.saturating_mul(1_000_000))),
+        _ => None,
+    }
+}
+
+/// The line that starts the server anew with one parameter changed.
+fn restart_line(app: App, name: &str, value: &str) -> String {
+    let started = app.session.with_untracked(|session| {
+        let start = |line: &&String| line.trim_start().starts_with("redis-server");
+        session.lines.iter().rfind(start).cloned()
+    });
+    let up = app
+        .clock
+        .with_untracked(|clock| clock.as_ref().is_some_and(|clock| clock.server.is_some()));
+    let started = started.unwrap_or_else(|| "redis-server".into());
+    let shutdown = if up { "redis-cli SHUTDOWN && " } else { "" };
+    format!("{shutdown}{started} --{name} {}", quoted(value))
+}
+
 #[component]
 fn Parameter(begins: Option<String>, row: ConfigRow) -> impl IntoView {
     let app = use_app();
-    let is_changed = row.value != row.default;
-    let id = format!("parameter-{}", row.name);
+    let ConfigRow {
+        name,
+        value,
+        default,
+        help,
+        unit,
+        mutable,
+        choices,
+        effective,
+        ..
+    } = row;
+    let is_changed = value != default;
+    let id = format!("parameter-{name}");
     let described_by = format!("{id}-help");
-    let name = row.name.clone();
-    let present = row.value.clone();
-    let change = move |value: String| {
-        if value != present {
-            set_parameter(app, &name, &value);
-        }
-    };
-    let control = if !row.mutable {
+    // What the server would say to the text typed so far.
+    let refused = RwSignal::new(None::<String>);
+    let means = RwSignal::new(meaning(&unit, &value));
+    let control = if !mutable {
+        let (name, text) = (name.clone(), value.clone());
         view! {
-            <output id=id.clone() class="data fixed">
-                {row.value.clone()}
-            </output>
+            <span class="fixed">
+                <output id=id.clone() class="data">
+                    {value.clone()}
+                </output>
+                <button
+                    title="Needs a restart: puts the line into the terminal, to be finished"
+                    on:click=move |_| app.typed.set(Some(restart_line(app, &name, &text)))
+                >
+                    "Restart with…"
+                </button>
+            </span>
         }
         .into_any()
-    } else if row.choices.is_empty() {
+    } else if choices.is_empty() {
+        let (checked, name, present, counts) =
+            (name.clone(), name.clone(), value.clone(), unit.clone());
+        let look = move |text: &str| {
+            let checked = check_parameter(&checked, text);
+            means.set(
+                checked
+                    .as_ref()
+                    .ok()
+                    .and_then(|value| meaning(&counts, value)),
+            );
+            refused.set(checked.err());
+        };
         view! {
             <input
                 id=id.clone()
                 class="data"
                 aria-describedby=described_by.clone()
+                aria-invalid=move || if refused.with(Option::is_some) { "true" } else { "false" }
                 autocapitalize="none"
                 spellcheck="false"
-                prop:value=row.value.clone()
-                on:change=move |event| change(event_target_value(&event))
+                prop:value=value.clone()
+                on:input=move |event| look(&event_target_value(&event))
+                on:change=move |event| {
+                    let value = event_target_value(&event);
+                    if value != present && refused.with_untracked(Option::is_none) {
+                        set_parameter(app, &name, &value);
+                    }
+                }
             />
         }
         .into_any()
     } else {
-        let value = row.value.clone();
+        let (name, present) = (name.clone(), value.clone());
         view! {
             <select
                 id=id.clone()
                 class="data"
                 aria-describedby=described_by.clone()
-                on:change=move |event| change(event_target_value(&event))
+                on:change=move |event| set_parameter(app, &name, &event_target_value(&event))
             >
-                {row
-                    .choices
-                    .iter()
+                {choices
+                    .into_iter()
                     .map(|choice| {
-                        view! { <option selected=*choice == value>{choice.clone()}</option> }
+                        let selected = choice == present;
+                        view! { <option selected=selected>{choice}</option> }
                     })
                     .collect_view()}
             </select>
         }
         .into_any()
     };
-    let default = if row.default.is_empty() {
+    let shown_default = if default.is_empty() {
         "\"\"".into()
     } else {
-        row.default.clone()
+        default.clone()
     };
-    let idle_note = (!row.effective).then(
-        || view! { <span class="start">" Accepted and shown; nothing here obeys it yet."</span> },
-    );
-    let note = if row.mutable {
-        None
-    } else {
-        Some(view! {
-            <span class="start">{format!("only at the start: redis-server --{} …", row.name)}</span>
-        })
-    };
+    let back = (is_changed && mutable).then(|| {
+        let name = name.clone();
+        view! {
+            <button
+                class="quiet"
+                title=format!("CONFIG SET {name} {}", quoted(&default))
+                on:click=move |_| set_parameter(app, &name, &default)
+            >
+                "Set back"
+            </button>
+        }
+    });
     view! {
         {begins.map(|section| view! { <li class="section"><h3>{section}</h3></li> })}
         <li class:changed=is_changed>
             <label for=id.clone() class="data">
-                {row.name.clone()}
+                {name.clone()}
+                {(!unit.is_empty()).then(|| view! { <span class="unit">{unit.clone()}</span> })}
             </label>
             {control}
             <p id=described_by.clone()>
-                {row.help.clone()} " " {note} {idle_note}
-                {is_changed.then(|| view! { <em>{format!("default {default}")}</em> })}
+                {help}
+                {(!mutable).then(|| view! { <span class="start">" Needs a restart."</span> })}
+                {(!effective)
+                    .then(|| {
+                        view! { <span class="start">" Accepted and shown; nothing here obeys it yet."</span> }
+                    })}
+                {move || means.get().map(|means| view! { <span class="means">{means}</span> })}
+                {is_changed.then(|| view! { <em>{format!("default {shown_default}")}</em> })}
+                {back}
             </p>
+            {move || {
+                refused
+                    .get()
+                    .map(|reason| view! { <p class="refused" role="alert">"Not sent. Redis would say: " {reason}</p> })
+            }}
         </li>
-    }
-}
-
-/// A configuration file to write: a preset, or what is pasted.
-#[component]
-fn OwnFile() -> impl IntoView {
-    let app = use_app();
-    let text = RwSignal::new(String::new());
-    let commented = Memo::new(move |_| text.with(|text| session::trailing_comments(text)));
-    let is_empty = move || text.with(|text| text.trim().is_empty());
-    let warning = move || {
-        commented.with(|lines| {
-            let named: Vec<_> = lines.iter().take(6).map(ToString::to_string).collect();
-            let more = if lines.len() > 6 { " …" } else { "" };
-            let plural = if lines.len() == 1 { "line" } else { "lines" };
-            format!(
-                "Redis has no comments behind a directive: it takes those on {plural} {}{more} as arguments, and refuses to start.",
-                named.join(", ")
-            )
-        })
-    };
-    view! {
-        <details class="own" open>
-            <summary>"Start with a configuration file"</summary>
-            <p class="row">
-                <button on:click=move |_| text.set(FIRST.into())>"The article’s first"</button>
-                <button on:click=move |_| text.set(HYBRID.into())>"The article’s hybrid"</button>
-            </p>
-            <textarea
-                aria-label="Configuration file"
-                class="data"
-                rows="5"
-                spellcheck="false"
-                autocapitalize="none"
-                placeholder="Paste a redis.conf here, or take one of the article’s."
-                prop:value=move || text.get()
-                on:input=move |event| text.set(event_target_value(&event))
-            ></textarea>
-            <Show when=move || !commented.with(Vec::is_empty)>
-                <p class="warning" role="status">
-                    {warning}
-                </p>
-            </Show>
-            <p class="row">
-                <Show when=move || !commented.with(Vec::is_empty)>
-                    <button
-                        class="primary"
-                        on:click=move |_| {
-                            text.update(|text| *text = session::strip_trailing_comments(text));
-                        }
-                    >
-                        "Strip the comments"
-                    </button>
-                </Show>
-                <button
-                    class:primary=move || commented.with(Vec::is_empty)
-                    disabled=is_empty
-                    on:click=move |_| write_configuration(app, "redis.conf", &text.get_untracked())
-                >
-                    {move || {
-                        if commented.with(Vec::is_empty) {
-                            "Write redis.conf and start"
-                        } else {
-                            "Start with it as printed"
-                        }
-                    }}
-                </button>
-            </p>
-        </details>
     }
 }
 
@@ -300,10 +314,10 @@ mod tests {
     }
 
     #[test]
-    fn the_articles_configurations_need_stripping() {
-        assert_eq!(session::trailing_comments(FIRST), [2, 3, 4]);
-        assert_eq!(session::trailing_comments(HYBRID).len(), 6);
-        let stripped = session::strip_trailing_comments(HYBRID);
-        assert!(session::trailing_comments(&stripped).is_empty());
+    fn bytes_and_seconds_are_said_plainly() {
+        let bytes = meaning("bytes", "268435456");
+        assert_eq!(bytes.as_deref(), Some("268,435,456 bytes = 256 MB"));
+        assert_eq!(meaning("seconds", "3600").as_deref(), Some("1 h 0 min"));
+        assert_eq!(meaning("", "3600"), None);
     }
 }

@@ -1,8 +1,12 @@
-//! The text of INFO, persistence first.
+//! The alerts, and the text of INFO, persistence first.
 
+use lastsave_scenario::AlertView;
 use leptos::prelude::*;
 
-use crate::state::use_app;
+use crate::{
+    format,
+    state::{App, use_app},
+};
 
 /// A section's name and its fields.
 type Section = (String, Vec<(String, String)>);
@@ -33,7 +37,8 @@ pub(crate) fn Info() -> impl IntoView {
     let app = use_app();
     let parts = Memo::new(move |_| app.info.with(|text| text.as_deref().map(sections)));
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="INFO">
+        <div class="scroll" tabindex="0" role="region" aria-label="Alerts and INFO">
+            <Alerts />
             {move || match parts.get() {
                 None => {
                     view! {
@@ -57,6 +62,46 @@ pub(crate) fn Info() -> impl IntoView {
                 }
             }}
         </div>
+    }
+}
+
+/// The rules that watch the server; those that fire say what to do.
+#[component]
+fn Alerts() -> impl IntoView {
+    let app = use_app();
+    let summary = move || match app.firing.get() {
+        0 => "none fires".to_owned(),
+        1 => "1 fires".to_owned(),
+        firing => format!("{firing} fire"),
+    };
+    view! {
+        <section class="alerts" aria-label="Alerts">
+            <h3>"Alerts " <span class:firing=move || { app.firing.get() > 0 }>{summary}</span></h3>
+            <ul>{move || app.alerts.get().into_iter().map(|alert| row(app, alert)).collect_view()}</ul>
+        </section>
+    }
+}
+
+fn row(app: App, alert: AlertView) -> impl IntoView {
+    let since = alert.since_us.map(|since_us| {
+        let now_us = app
+            .clock
+            .with_untracked(|clock| clock.as_ref().map_or(since_us, |clock| clock.now_us));
+        format!(
+            "for {}, since {}",
+            format::duration_us(now_us.saturating_sub(since_us)),
+            format::time_of_day_short(since_us)
+        )
+    });
+    let applies = alert.value.is_some();
+    view! {
+        <li class:firing=since.is_some() class:idle=!applies>
+            <strong>{alert.name}</strong>
+            <span class="data">{alert.value.unwrap_or_else(|| "does not apply".into())}</span>
+            <span class="rule"><code>{alert.field}</code> " " {alert.threshold}</span>
+            <span class="since">{since.clone()}</span>
+            {since.is_some().then(|| view! { <p>{alert.advice}</p> })}
+        </li>
     }
 }
 

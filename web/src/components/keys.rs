@@ -1,11 +1,11 @@
-//! The keys in memory, and those that a crash took or changed.
+//! The keys in memory, those that a crash took or changed, and one of them in detail.
 
-use lastsave_scenario::KeyRow;
+use lastsave_scenario::{KeyDetail, KeyRow};
 use leptos::prelude::*;
 
 use crate::{
     format,
-    state::{KEYS_PER_PAGE, use_app},
+    state::{App, KEYS_PER_PAGE, use_app},
 };
 
 #[component]
@@ -19,42 +19,15 @@ pub(crate) fn Keys() -> impl IntoView {
                 .unwrap_or_default()
         })
     });
-    let total = Memo::new(move |_| app.keys.with(|keys| keys.as_ref().map_or(0, |k| k.total)));
-    let databases = Memo::new(move |_| {
-        app.keys.with(|keys| {
-            let all = keys.as_ref().map(|keys| keys.databases.clone());
-            all.unwrap_or_default()
-        })
-    });
-    let several =
-        move || databases.with(|all| all.iter().any(|(db, _)| *db != wanted.with(|w| w.db)));
     let empty = Memo::new(move |_| rows.with(Vec::is_empty));
-    let range = move || {
-        let (offset, total) = (wanted.with(|w| w.offset) as u64, total.get());
-        let last = (offset + KEYS_PER_PAGE as u64).min(total);
-        format!(
-            "{}–{} of {}",
-            format::count(offset + 1),
-            format::count(last),
-            format::count(total)
-        )
-    };
-    let turn = move |forth: bool| {
-        wanted.update(|wanted| {
-            wanted.offset = if forth {
-                wanted.offset + KEYS_PER_PAGE
-            } else {
-                wanted.offset.saturating_sub(KEYS_PER_PAGE)
-            };
-        });
-    };
+    let total = Memo::new(move |_| app.keys.with(|keys| keys.as_ref().map_or(0, |k| k.total)));
     view! {
         <div class="bar">
             <label class="filter">
-                <span class="sr">"Only keys whose name contains"</span>
+                <span class="sr">"Only keys whose name contains this, or that match this pattern"</span>
                 <input
                     type="search"
-                    placeholder="Filter by name"
+                    placeholder="Name or pattern: cart:*"
                     autocapitalize="none"
                     spellcheck="false"
                     prop:value=move || wanted.with(|w| w.filter.clone())
@@ -68,78 +41,171 @@ pub(crate) fn Keys() -> impl IntoView {
                     }
                 />
             </label>
-            <Show when=several>
-                <label class="database">
-                    "database "
-                    <select on:change=move |event| {
-                        if let Ok(db) = event_target_value(&event).parse() {
-                            wanted
-                                .update(|wanted| {
-                                    wanted.db = db;
-                                    wanted.offset = 0;
-                                });
-                        }
-                    }>
-                        {move || {
-                            let shown = wanted.with(|w| w.db);
-                            let mut all = databases.get();
-                            if all.iter().all(|(db, _)| *db != shown) {
-                                all.insert(0, (shown, 0));
-                            }
-                            all.into_iter()
-                                .map(|(db, keys)| {
-                                    view! {
-                                        <option value=db.to_string() selected=db == shown>
-                                            {format!("{db} ({})", format::keys(keys))}
-                                        </option>
-                                    }
-                                })
-                                .collect_view()
-                        }}
-                    </select>
-                </label>
-            </Show>
+            <Difference />
+            <Databases />
             <span class="space"></span>
-            <Show when=move || { total.get() > 0 }>
-                <span class="data" id="keys-range">
-                    {range}
-                </span>
-                <button
-                    aria-label="Keys before"
-                    disabled=move || wanted.with(|w| w.offset == 0)
-                    on:click=move |_| turn(false)
-                >
-                    "‹"
-                </button>
-                <button
-                    aria-label="Keys after"
-                    disabled=move || {
-                        (wanted.with(|w| w.offset) + KEYS_PER_PAGE) as u64 >= total.get()
-                    }
-                    on:click=move |_| turn(true)
-                >
-                    "›"
-                </button>
-            </Show>
+            <Pages total />
         </div>
-        <Show when=move || !empty.get() fallback=Empty>
-            <div class="scroll" tabindex="0" role="region" aria-label="Keys">
-                <table class="keys">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Key"</th>
-                            <th scope="col">"Value"</th>
-                            <th scope="col" class="kind">"Type"</th>
-                            <th scope="col" class="number">"Expires in"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        <For each=move || rows.get() key=KeyRow::clone_key let:row>
-                            <Row row />
-                        </For>
-                    </tbody>
-                </table>
-            </div>
+        <div class="keys-and-detail" class:open=move || wanted.with(|w| w.selected.is_some())>
+            <Show when=move || !empty.get() fallback=Empty>
+                <div class="scroll" tabindex="0" role="region" aria-label="Keys">
+                    <table class="keys">
+                        <thead>
+                            <tr>
+                                <th scope="col">"Key"</th>
+                                <th scope="col">"Value"</th>
+                                <th scope="col" class="kind">"Type"</th>
+                                <th scope="col" class="number">"Expires in"</th>
+                            </tr>
+                        </thead>
+                        <tbody>
+                            <For each=move || rows.get() key=KeyRow::clone_key let:row>
+                                <Row row />
+                            </For>
+                        </tbody>
+                    </table>
+                </div>
+            </Show>
+            <Detail />
+        </div>
+    }
+}
+
+/// What the crash did to the keys, in numbers, and a switch to see only those.
+#[component]
+fn Difference() -> impl IntoView {
+    let app = use_app();
+    let wanted = app.keys_wanted;
+    let numbers = Memo::new(move |_| {
+        app.keys.with(|keys| {
+            let keys = keys.as_ref().filter(|keys| keys.compared)?;
+            Some((keys.gone, keys.changed, keys.unexpected))
+        })
+    });
+    let part = |count: u64, word: &'static str, class: &'static str| {
+        view! {
+            <span class=class class:none=count == 0>
+                {format::count(count)} " " {word}
+            </span>
+        }
+    };
+    view! {
+        <Show when=move || numbers.get().is_some()>
+            <label class="check difference">
+                <input
+                    type="checkbox"
+                    prop:checked=move || wanted.with(|w| w.changed_only)
+                    on:change=move |event| {
+                        let only = event_target_checked(&event);
+                        wanted
+                            .update(|wanted| {
+                                wanted.changed_only = only;
+                                wanted.offset = 0;
+                            });
+                    }
+                />
+                "only what the crash changed: "
+                {move || {
+                    numbers
+                        .get()
+                        .map(|(gone, changed, unexpected)| {
+                            (
+                                part(gone, "gone", "gone"),
+                                part(changed, "changed", "changed"),
+                                part(unexpected, "unexpected", "changed"),
+                            )
+                        })
+                }}
+            </label>
+        </Show>
+    }
+}
+
+#[component]
+fn Databases() -> impl IntoView {
+    let app = use_app();
+    let wanted = app.keys_wanted;
+    let databases = Memo::new(move |_| {
+        app.keys.with(|keys| {
+            let all = keys.as_ref().map(|keys| keys.databases.clone());
+            all.unwrap_or_default()
+        })
+    });
+    let several =
+        move || databases.with(|all| all.iter().any(|(db, _)| *db != wanted.with(|w| w.db)));
+    let choices = move || {
+        let shown = wanted.with(|w| w.db);
+        let mut all = databases.get();
+        if all.iter().all(|(db, _)| *db != shown) {
+            all.insert(0, (shown, 0));
+        }
+        all.into_iter()
+            .map(|(db, keys)| {
+                view! {
+                    <option value=db.to_string() selected=db == shown>
+                        {format!("{db} ({})", format::keys(keys))}
+                    </option>
+                }
+            })
+            .collect_view()
+    };
+    view! {
+        <Show when=several>
+            <label class="check">
+                "database "
+                <select on:change=move |event| {
+                    if let Ok(db) = event_target_value(&event).parse() {
+                        wanted
+                            .update(|wanted| {
+                                wanted.db = db;
+                                wanted.offset = 0;
+                                wanted.selected = None;
+                            });
+                    }
+                }>{choices}</select>
+            </label>
+        </Show>
+    }
+}
+
+/// Which keys of how many are shown, and the way to the others.
+#[component]
+fn Pages(total: Memo<u64>) -> impl IntoView {
+    let wanted = use_app().keys_wanted;
+    let range = move || {
+        let (offset, total) = (wanted.with(|w| w.offset) as u64, total.get());
+        let last = (offset + KEYS_PER_PAGE as u64).min(total);
+        let [first, last, total] = [offset + 1, last, total].map(format::count);
+        format!("{first}–{last} of {total}")
+    };
+    let turn = move |forth: bool| {
+        wanted.update(|wanted| {
+            wanted.offset = if forth {
+                wanted.offset + KEYS_PER_PAGE
+            } else {
+                wanted.offset.saturating_sub(KEYS_PER_PAGE)
+            };
+        });
+    };
+    view! {
+        <Show when=move || { total.get() > 0 }>
+            <span class="data" id="keys-range">
+                {range}
+            </span>
+            <button
+                aria-label="Keys before"
+                disabled=move || wanted.with(|w| w.offset == 0)
+                on:click=move |_| turn(false)
+            >
+                "‹"
+            </button>
+            <button
+                aria-label="Keys after"
+                disabled=move || (wanted.with(|w| w.offset) + KEYS_PER_PAGE) as u64 >= total.get()
+                on:click=move |_| turn(true)
+            >
+                "›"
+            </button>
         </Show>
     }
 }
@@ -156,21 +222,141 @@ impl CloneKey for KeyRow {
     }
 }
 
-#[component]
-fn Row(row: KeyRow) -> impl IntoView {
-    let kind = match row.encoding.as_str() {
+/// A key's type and encoding: `string · embstr`.
+fn kind(row: &KeyRow) -> String {
+    match row.encoding.as_str() {
         "" => row.kind.clone(),
         encoding => format!("{} · {encoding}", row.kind),
-    };
+    }
+}
+
+#[component]
+fn Row(row: KeyRow) -> impl IntoView {
+    let app = use_app();
+    let kind = kind(&row);
     let ttl = row.ttl_ms.map(|ms| format::duration_us(ms * 1_000));
     let fate = (!row.fate.is_empty()).then(|| view! { <em class="fate">{row.fate.clone()}</em> });
+    let (shown, name) = (row.key.clone(), row.key.clone());
+    let open = move || {
+        app.keys_wanted
+            .with(|wanted| wanted.selected.as_deref() == Some(&shown))
+    };
+    let opened = open.clone();
+    let choose = move |_| {
+        app.keys_wanted.update(|wanted| {
+            let same = wanted.selected.as_deref() == Some(&name);
+            wanted.selected = (!same).then(|| name.clone());
+        });
+    };
     view! {
-        <tr class:gone=row.fate == "gone" class:changed=row.fate == "changed">
-            <th scope="row">{row.key} {fate}</th>
+        <tr
+            class:gone=row.fate == "gone"
+            class:changed=row.fate == "changed" || row.fate == "unexpected"
+            class:open=opened
+        >
+            <th scope="row">
+                <button aria-expanded=move || if open() { "true" } else { "false" } on:click=choose>
+                    {row.key}
+                </button>
+                {fate}
+            </th>
             <td class="text">{row.value}</td>
             <td class="kind">{kind}</td>
             <td class="number">{ttl}</td>
         </tr>
+    }
+}
+
+/// The chosen key: its first elements, and the line that shows them all.
+#[component]
+fn Detail() -> impl IntoView {
+    let app = use_app();
+    let wanted = app.keys_wanted;
+    let detail = Memo::new(move |_| {
+        let chosen = wanted.with(|wanted| wanted.selected.clone())?;
+        let detail = app.keys.with(|keys| keys.as_ref()?.detail.clone());
+        detail.filter(|detail| detail.row.key == chosen)
+    });
+    view! {
+        {move || detail.get().map(|detail| shown(app, detail))}
+    }
+}
+
+fn shown(app: App, detail: KeyDetail) -> impl IntoView {
+    let KeyDetail {
+        row,
+        len,
+        elements,
+        before,
+        line,
+    } = detail;
+    let noun = match row.kind.as_str() {
+        "string" => "byte",
+        "hash" => "field",
+        "stream" => "entry",
+        "list" => "element",
+        _ => "member",
+    };
+    let noun = match (noun, len) {
+        (noun, 1) => noun.to_owned(),
+        ("entry", _) => "entries".to_owned(),
+        (noun, _) => format!("{noun}s"),
+    };
+    let missing = match row.kind.as_str() {
+        "string" => false,
+        _ => len > elements.len() as u64,
+    };
+    let count = elements.len() as u64;
+    let rows = elements.into_iter().map(|parts| {
+        let cells = parts
+            .into_iter()
+            .map(|part| view! { <td>{part}</td> })
+            .collect_view();
+        view! { <tr>{cells}</tr> }
+    });
+    let ttl = row
+        .ttl_ms
+        .map(|ms| format!(" · expires in {}", format::duration_us(ms * 1_000)));
+    let asked = line.clone();
+    view! {
+        <section class="detail" aria-label="Key">
+            <header>
+                <h3>{row.key.clone()}</h3>
+                <button
+                    class="quiet icon"
+                    aria-label="Close the key"
+                    on:click=move |_| app.keys_wanted.update(|wanted| wanted.selected = None)
+                >
+                    "×"
+                </button>
+            </header>
+            <p class="hint">{kind(&row)} " · " {format::count(len)} " " {noun} {ttl}</p>
+            {before
+                .map(|before| {
+                    view! {
+                        <p class="before">
+                            <span class="hint">"before the crash "</span>
+                            {before}
+                        </p>
+                    }
+                })}
+            {(row.fate == "gone")
+                .then(|| view! { <p class="before">"Gone with the crash: this is what it held."</p> })}
+            {(row.fate == "unexpected")
+                .then(|| {
+                    view! { <p class="before">"It was not there before the crash: the files are older than its deletion."</p> }
+                })}
+            <div class="scroll" tabindex="0" role="region" aria-label="Elements">
+                <table>
+                    <tbody>{rows.collect_view()}</tbody>
+                </table>
+                {missing
+                    .then(|| view! { <p class="hint">{format!("the first {} are shown", format::count(count))}</p> })}
+            </div>
+            <button class="line" on:click=move |_| app.enter(line.clone())>
+                {asked}
+            </button>
+        </section>
     }
 }
 
@@ -182,12 +368,21 @@ fn Empty() -> impl IntoView {
         app.clock
             .with(|clock| clock.as_ref().is_some_and(|clock| clock.server.is_some()))
     };
-    let filtered = move || app.keys_wanted.with(|wanted| !wanted.filter.is_empty());
+    let filtered = move || {
+        app.keys_wanted
+            .with(|wanted| (!wanted.filter.is_empty(), wanted.changed_only))
+    };
     view! {
         <div class="empty">
             {move || match (up(), filtered()) {
-                (_, true) => view! { <p>"No key's name contains this."</p> }.into_any(),
-                (true, false) => {
+                (_, (true, _)) => {
+                    view! { <p>"No key’s name contains this or matches it. ? stands for one letter, * for any."</p> }
+                        .into_any()
+                }
+                (_, (_, true)) => {
+                    view! { <p>"Every key is as it was before the crash."</p> }.into_any()
+                }
+                (true, _) => {
                     view! {
                         <p>"No keys yet. Write some, and watch how far each write gets: into memory, into the AOF buffer, into the page cache, onto the disk."</p>
                         <p class="row">
@@ -201,7 +396,7 @@ fn Empty() -> impl IntoView {
                     }
                         .into_any()
                 }
-                (false, false) => {
+                (false, _) => {
                     view! {
                         <p>"No server is running, so nothing is in memory. What the files hold is in Files; a server that starts loads it."</p>
                         <p class="row">

@@ -52,6 +52,16 @@ pub(crate) fn Tabs() -> impl IntoView {
                 on:click=move |_| app.tab.set(*tab)
             >
                 {*label}
+                {(*tab == Tab::Info)
+                    .then(|| {
+                        view! {
+                            <Show when=move || { app.firing.get() > 0 }>
+                                <span class="badge">
+                                    {move || app.firing.get()} <span class="sr">" firing"</span>
+                                </span>
+                            </Show>
+                        }
+                    })}
             </button>
         }
     });

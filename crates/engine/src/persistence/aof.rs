@@ -124,6 +124,7 @@ impl Aof {
             on: self.is_on(),
             last_write_ok: self.write_error.is_none() && self.sync_error.is_none(),
             delayed_fsyncs: self.delayed_fsyncs,
+            sync_running: self.sync_running(),
             last_sync_us: self.last_sync_us,
             incr_path: self.incr_path.clone(),
         }

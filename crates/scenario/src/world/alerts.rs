@@ -17,6 +17,8 @@ const NEAR_PERCENT: u64 = 90;
 /// The age of the oldest write that is not durable, in microseconds: with a log that is synced, and with snapshots only.
 const MAX_AGE_LOG_US: u64 = 2_000_000;
 const MAX_AGE_SNAPSHOT_US: u64 = 300_000_000;
+/// The time a sync may take, in microseconds.
+const MAX_SYNC_US: u64 = 2_000_000;
 /// A late sync is news for so long, in microseconds.
 const LATE_NEWS_US: u64 = 60_000_000;
 
@@ -61,14 +63,19 @@ const RULES: [Rule; 8] = [
     },
     Rule {
         name: "fsync is late",
-        field: "aof_delayed_fsync",
-        threshold: "rose within the last minute",
-        advice: "The disk takes longer than a second to sync: everysec then loses more than a second, and writes wait.",
+        field: "aof_pending_bio_fsync, aof_delayed_fsync",
+        threshold: "pending for over 2 s within the last minute",
+        advice: "The disk takes long to sync: everysec then loses more than a second, and writes wait.",
         read: |world, _, status| {
-            let late = status.aof.as_ref()?.delayed_fsyncs;
+            let log = status.aof.as_ref()?;
+            let value = format!(
+                "{} pending, {} delayed",
+                u8::from(log.sync_running),
+                thousands(log.delayed_fsyncs)
+            );
             let news = world.alerts.late_at_us;
             let firing = news.is_some_and(|at_us| world.now_us - at_us < LATE_NEWS_US);
-            Some((thousands(late), firing))
+            Some((value, firing))
         },
     },
     Rule {
@@ -139,8 +146,8 @@ fn growth(_: &World, engine: &Engine, status: &Status) -> Option<(String, bool)>
 pub(super) struct Alerts {
     since_us: [Option<u64>; RULES.len()],
     due_us: u64,
-    /// How often a sync was late, and when that rose last.
-    late: u64,
+    /// The delayed syncs counted so far, and when one was late.
+    delayed: u64,
     late_at_us: Option<u64>,
 }
 
@@ -157,11 +164,16 @@ impl World {
     fn read_alerts(&mut self) {
         self.alerts.due_us = self.now_us + EVERY_US;
         let log = self.engine().and_then(|engine| engine.status().aof);
-        let late = log.map_or(0, |log| log.delayed_fsyncs);
-        if late > self.alerts.late {
+        let late = log.is_some_and(|log| {
+            let synced_at_us = log.last_sync_us.unwrap_or(self.now_us);
+            let waits = log.sync_running && self.now_us - synced_at_us > MAX_SYNC_US;
+            let delayed = log.delayed_fsyncs > self.alerts.delayed;
+            self.alerts.delayed = log.delayed_fsyncs;
+            waits || delayed
+        });
+        if late {
             self.alerts.late_at_us = Some(self.now_us);
         }
-        self.alerts.late = late;
         let firing = self
             .readings()
             .map(|reading| reading.is_some_and(|(_, firing)| firing));
