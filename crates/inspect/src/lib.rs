@@ -51,7 +51,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 pub use inspector::Inspector;
-pub use words::{counted, moment, quoted};
+pub use words::{counted, date_of, moment, quoted};
 
 /// A part of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

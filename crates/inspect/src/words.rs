@@ -79,6 +79,11 @@ pub fn moment(ms: i64) -> String {
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+pub fn date_of(day: u64) -> (u64, u64, u64) {
+    let (year, month, day) = date(day.cast_signed());
+    (year as u64, month as u64, day as u64)
+}
+
 fn date(day: i64) -> (i64, i64, i64) {
     // Counted from 0000-03-01, so that the leap day is the last of its year.
     let day = day + 719_468;

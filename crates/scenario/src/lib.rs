@@ -11,6 +11,8 @@
 //!   whose comments tell a story and ask questions.
 //! - [`View`] is what the page shows, taken from the world in one go.
 
+mod attachments;
+pub mod import;
 mod lesson;
 pub mod link;
 pub mod pack;
@@ -25,7 +27,9 @@ mod tests;
 mod units;
 mod view;
 mod world;
+pub mod zip;
 
+pub use attachments::Attachments;
 pub use lesson::{Answer, Lesson, LessonStep, Question, prose_pieces};
 pub use parameter::check_parameter;
 pub use presets::Preset;
@@ -34,9 +38,9 @@ pub use scenario::{Scenario, ScenarioError};
 pub use shell::{Completion, Progress, Shell, Span, Style, manual_markdown};
 pub use units::parse_duration_us;
 pub use view::{
-    AlertView, Annotation, CheckView, ClockView, ConfigRow, FileRow, FileView, FilesRequest,
-    KeyDetail, KeyRow, KeysRequest, KeysView, LayersView, MarkKind, TimelineMark, TimelinePoint,
-    TimelineView, VerdictView, View, ViewRequest,
+    AlertView, Annotation, AnnotationKind, CheckView, ClockView, ConfigRow, FileRow, FileView,
+    FilesRequest, KeyDetail, KeyName, KeyPlace, KeyRow, KeysRequest, KeysView, LayersView,
+    MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View, ViewRequest,
 };
 pub use world::{
     ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, START_US, WorkloadKind,

@@ -108,6 +108,32 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
     out
 }
 
+/// Undoes [`escaped`]; `None` for what it does not make.
+pub(crate) fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut letters = text.bytes();
+    while let Some(letter) = letters.next() {
+        if letter != b'\\' {
+            out.push(letter);
+            continue;
+        }
+        out.push(match letters.next()? {
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'a' => 0x07,
+            b'b' => 0x08,
+            b'x' => {
+                let digits = [letters.next()?, letters.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            same @ (b'\\' | b'"') => same,
+            _ => return None,
+        });
+    }
+    Some(out)
+}
+
 /// Walks over a whole reply.
 struct Printer<'a> {
     bytes: &'a [u8],

@@ -37,6 +37,7 @@ fn everything() -> ViewRequest {
             path: Some("appendonlydir/appendonly.aof.1.incr.aof".into()),
             offset: 100,
             len: 4096,
+            ..FilesRequest::default()
         }),
         config: true,
         info: true,
@@ -110,6 +111,7 @@ fn the_view_shows_what_a_crash_took() {
         path: Some("dump.rdb".into()),
         offset: 0,
         len: 4096,
+        ..FilesRequest::default()
     });
     let view = shell.view(&request);
     let verdict = view.verdict.unwrap();

@@ -47,6 +47,30 @@ pub struct FilesRequest {
     pub offset: u64,
     /// How many bytes at most.
     pub len: usize,
+    /// The file as it was right before the last power loss, with what that took.
+    pub before_crash: bool,
+    /// Where this key is written, in which database.
+    pub locate: Option<KeyName>,
+}
+
+/// A key by its database and its name, which is escaped as redis-cli does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyName {
+    /// The database.
+    pub db: usize,
+    /// The name, escaped.
+    pub name: String,
+}
+
+/// A place where a key is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPlace {
+    /// The file.
+    pub path: String,
+    /// The first byte of the command or of the key in a snapshot.
+    pub start: u64,
+    /// Behind the last byte.
+    pub end: u64,
 }
 
 /// What the page shows at one moment.
@@ -64,6 +88,8 @@ pub struct View {
     pub files: Option<Vec<FileRow>>,
     /// The bytes of one file.
     pub file: Option<FileView>,
+    /// Where the key that was asked for is written, the newest place last; those before the last hundred are left out.
+    pub places: Option<Vec<KeyPlace>>,
     /// The configuration tab.
     pub config: Option<Vec<ConfigRow>>,
     /// The text of INFO, or nothing while no server runs.
@@ -257,6 +283,10 @@ pub struct FileRow {
     pub unsynced_bytes: u64,
     /// Whether its name is durable.
     pub name_durable: bool,
+    /// Bytes of it that the last power loss took.
+    pub lost_bytes: u64,
+    /// Whether the last power loss took it whole: it is not there any more.
+    pub gone: bool,
 }
 
 /// Some bytes of a file.
@@ -272,8 +302,15 @@ pub struct FileView {
     pub bytes: Vec<u8>,
     /// Ranges of the file that are not yet durable: `(start, end)`.
     pub unsynced: Vec<(u64, u64)>,
-    /// What the bytes mean: `(start, end, depth, text)`, in file order; a broken file keeps what was parsed, and its last
-    /// row says what is wrong.
+    /// Of the file before a power loss: ranges that it took, `(start, end)`.
+    pub lost: Vec<(u64, u64)>,
+    /// Whether this is the file before the power loss.
+    pub before_crash: bool,
+    /// What the file is and what is in it, in a few words; empty for a text.
+    pub about: String,
+    /// Where it breaks, and why.
+    pub problem: Option<(u64, String)>,
+    /// What the bytes mean, in file order; a broken file keeps what was parsed, and its last row says what is wrong.
     pub annotations: Vec<Annotation>,
 }
 
@@ -286,8 +323,30 @@ pub struct Annotation {
     pub end: u64,
     /// A command or an item of the snapshot, in one line.
     pub text: String,
+    /// How many rows it is a part of.
+    pub depth: u8,
+    /// What it is.
+    pub kind: AnnotationKind,
+    /// The key that it is, or that it is about first.
+    pub key: Option<KeyName>,
     /// Whether this is where the file is broken.
     pub error: bool,
+}
+
+/// What an [`Annotation`] is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AnnotationKind {
+    /// Something about the file, or a line of a text.
+    #[default]
+    About,
+    /// A command of a log.
+    Command,
+    /// A key of a snapshot.
+    Key,
+    /// Part of a command or a key.
+    Part,
+    /// What is broken, or cannot be read for that.
+    Broken,
 }
 
 /// One parameter.

@@ -380,6 +380,26 @@ impl SimDisk {
         read().map_err(fail(Op::Read, path))
     }
 
+    /// As [`SimDisk::read`], from `offset` on into `buf`; returns how many bytes there were.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn read_some(&self, path: &str, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let file = self
+            .tree
+            .lookup(path)
+            .and_then(|inode| self.tree.file(inode));
+        let file = file.map_err(fail(Op::Read, path))?;
+        Ok(file.image.read_at(offset, buf))
+    }
+
+    /// The inode behind a path and a number that rises whenever bytes of it that were there change or go, so that what
+    /// was learned of the file's beginning holds while both stay the same.
+    pub fn edits(&self, path: &str) -> Option<(u64, u64)> {
+        let inode = self.tree.lookup(path).ok()?;
+        Some((inode, self.tree.file(inode).ok()?.image.edits()))
+    }
+
     /// Gives a file this content, durable at once, with its name and the directories it needs, as if it had long
     /// been there. (Operations pending in the same directories become durable with it.)
     pub fn write_file(&mut self, path: &str, bytes: &[u8]) -> Result<()> {

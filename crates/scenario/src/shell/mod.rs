@@ -5,16 +5,18 @@
 //! - [`redis`]: redis-cli, and Redis's commands typed bare;
 //! - [`server`]: starting and ending the server;
 //! - [`files`], [`listing`], [`filters`]: looking at files and changing them, and what stands behind a pipe;
-//! - [`tools`]: redis-check-aof and redis-check-rdb;
+//! - [`tools`]: redis-check-aof and redis-check-rdb; [`inspect`]: what the native tools do; [`bytes`]: bytes put there by hand;
 //! - [`lab`]: time, workload, crashes; [`fault`], [`decay`]: what can break; [`expect`]: expectations;
 //! - [`complete`]: the Tab key; [`output`]: what is printed; [`manual`]: docs/scenarios.md.
 
+mod bytes;
 mod complete;
 mod decay;
 mod expect;
 mod fault;
 mod files;
 mod filters;
+mod inspect;
 mod lab;
 mod listing;
 mod manual;
@@ -30,6 +32,7 @@ pub use manual::manual_markdown;
 
 use std::collections::VecDeque;
 
+use crate::attachments::Attachments;
 use crate::world::Connection;
 use crate::{CheckView, View, ViewRequest, World};
 use parse::{Condition, Pipeline, Stage};
@@ -121,6 +124,8 @@ pub struct Shell {
     failures: Vec<String>,
     /// Every expectation that was checked, in order.
     checks: Vec<CheckView>,
+    /// The bytes of large files that lines only name.
+    attachments: Attachments,
 }
 
 /// What the next line is for.
@@ -193,6 +198,7 @@ impl Shell {
             passed: 0,
             failures: Vec::new(),
             checks: Vec::new(),
+            attachments: Attachments::default(),
         }
     }
 
@@ -335,7 +341,7 @@ impl Shell {
             return self.emit(Style::Plain, "\n");
         }
         self.emit(Style::Prompt, prompt);
-        self.emit(Style::Input, format!("{line}\n"));
+        self.emit(Style::Input, format!("{}\n", bytes::echoed(line)));
         match std::mem::replace(&mut self.mode, Mode::Shell) {
             Mode::Shell => self.read_command(line),
             Mode::Here {

@@ -11,7 +11,9 @@ mod faults;
 mod holdings;
 mod jobs;
 mod keys;
+mod landmarks;
 mod ledger;
+mod locate;
 mod measures;
 mod memory;
 mod profile;
@@ -22,6 +24,7 @@ mod timeline;
 mod verdict;
 mod view;
 mod workload;
+mod wreck;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -95,6 +98,10 @@ pub struct World {
     /// When a save or a sync last made something durable.
     durable_at_us: Option<u64>,
     alerts: alerts::Alerts,
+    /// What is known of the file whose bytes were shown last.
+    meaning: annotate::Memory,
+    /// The disk before and after the last power loss.
+    wreck: Option<Arc<wreck::Wreck>>,
 }
 
 /// An event's kind. Of those due at the same moment, the first in this order comes first.
@@ -134,6 +141,8 @@ impl World {
             written_at_us: BTreeMap::new(),
             durable_at_us: None,
             alerts: alerts::Alerts::default(),
+            meaning: annotate::Memory::default(),
+            wreck: None,
         }
     }
 
@@ -388,7 +397,9 @@ impl World {
         self.timeline
             .mark(self.now_us, MarkKind::PowerLoss, cause.to_owned());
         self.end_server(cause, true);
+        let before = self.disk.clone();
         self.disk.power_loss(survival);
+        self.wreck = Some(Arc::new(wreck::Wreck::new(before, &self.disk)));
         self.refresh_durable();
     }
 
@@ -405,6 +416,7 @@ impl World {
         self.written_at_us.clear();
         self.durable_at_us = None;
         self.alerts = alerts::Alerts::default();
+        self.wreck = None;
         self.timeline
             .mark(self.now_us, MarkKind::Fault, words.to_owned());
         self.timeline.set_exposed(self.now_us, 0);

@@ -18,7 +18,7 @@ const MAX_SHOWN_MARKS: usize = 600;
 
 impl World {
     /// What the page shows.
-    pub(crate) fn view(&self, request: &ViewRequest) -> View {
+    pub(crate) fn view(&mut self, request: &ViewRequest) -> View {
         let files = request.files.as_ref();
         View {
             clock: self.clock_view(),
@@ -27,6 +27,9 @@ impl World {
             keys: request.keys.as_ref().map(|request| self.keys_view(request)),
             files: files.map(|_| self.file_rows()),
             file: files.and_then(|request| self.file_view(request)),
+            places: files
+                .and_then(|request| request.locate.as_ref())
+                .map(|key| self.places_of(key)),
             config: request.config.then(|| self.config_rows()),
             info: self.engine().filter(|_| request.info).map(info_text),
             firing: self.firing(),
@@ -116,8 +119,8 @@ impl World {
 
     fn file_rows(&self) -> Vec<FileRow> {
         let mut rows: Vec<FileRow> = Vec::new();
-        for file in self.disk.files() {
-            if let Some((dir, _)) = file.path.rsplit_once('/')
+        let mut add = |row: FileRow| {
+            if let Some((dir, _)) = row.path.rsplit_once('/')
                 && !rows.iter().any(|row| row.is_dir && row.path == dir)
             {
                 rows.push(FileRow {
@@ -127,36 +130,70 @@ impl World {
                     ..FileRow::default()
                 });
             }
-            rows.push(FileRow {
+            rows.push(row);
+        };
+        let lost = |path: &str, inode: u64| -> u64 {
+            let ranges = self.wreck.as_ref().map(|wreck| wreck.lost_of(path, inode));
+            let ranges = ranges.unwrap_or_default().iter();
+            ranges.map(|range| range.end - range.start).sum()
+        };
+        for file in self.disk.files() {
+            add(FileRow {
+                lost_bytes: lost(&file.path, file.inode),
                 path: file.path,
-                is_dir: false,
                 len: file.len,
                 unsynced_bytes: file.unsynced_bytes + file.dropped_bytes,
                 name_durable: file.name_durable,
+                ..FileRow::default()
+            });
+        }
+        let gone = self.wreck.iter().flat_map(|wreck| wreck.gone());
+        for (path, len) in gone.filter(|(path, _)| self.disk.inode(path).is_none()) {
+            add(FileRow {
+                path: path.to_owned(),
+                len,
+                lost_bytes: len,
+                name_durable: true,
+                gone: true,
+                ..FileRow::default()
             });
         }
         rows
     }
 
-    fn file_view(&self, request: &FilesRequest) -> Option<FileView> {
+    fn file_view(&mut self, request: &FilesRequest) -> Option<FileView> {
         let path = request.path.as_deref()?;
-        let bytes = self.disk.read(path).ok()?;
-        let len = bytes.len() as u64;
+        let wreck = self.wreck.as_ref().filter(|_| request.before_crash);
+        let disk = wreck.map_or(&self.disk, |wreck| &wreck.before);
+        let found = disk.files().into_iter().find(|file| file.path == path)?;
+        let len = found.len;
         let start = request.offset.min(len);
         let end = start
             .saturating_add(request.len.min(MAX_SHOWN_BYTES) as u64)
             .min(len);
-        let unsynced = self.disk.dirty_ranges(path);
+        let mut bytes = vec![0; (end - start) as usize];
+        disk.read_some(path, start, &mut bytes).ok()?;
+        let pairs = |ranges: &[std::ops::Range<u64>]| -> Vec<(u64, u64)> {
+            ranges
+                .iter()
+                .map(|range| (range.start, range.end))
+                .collect()
+        };
+        let meaning = super::annotate::annotate(disk, path, len, start..end, &mut self.meaning);
         Some(FileView {
             path: path.to_owned(),
             len,
             offset: start,
-            bytes: bytes[start as usize..end as usize].to_vec(),
-            unsynced: unsynced
-                .into_iter()
-                .map(|range| (range.start, range.end))
-                .collect(),
-            annotations: super::annotate::annotate(path, &bytes, start..end),
+            bytes,
+            unsynced: match wreck {
+                Some(_) => Vec::new(),
+                None => pairs(&disk.dirty_ranges(path)),
+            },
+            lost: wreck.map_or(Vec::new(), |wreck| pairs(wreck.lost(path))),
+            before_crash: wreck.is_some(),
+            about: meaning.about,
+            problem: meaning.problem,
+            annotations: meaning.rows,
         })
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Image {
     dropped: BTreeMap<u64, Saved>,
     /// Sectors that cannot be read until they are written again.
     bad: BTreeSet<u64>,
+    /// Rises when bytes that were there change or go.
+    edits: u64,
 }
 
 /// What the device holds of a page.
@@ -60,6 +62,11 @@ impl Image {
 
     pub(super) fn durable_len(&self) -> u64 {
         self.durable_len
+    }
+
+    /// See [`super::SimDisk::edits`].
+    pub(super) fn edits(&self) -> u64 {
+        self.edits
     }
 
     /// How many bytes from `offset` on can be read before the end or a bad sector; `None` if not even one because
@@ -105,6 +112,7 @@ impl Image {
     pub(super) fn flip_bit(&mut self, offset: u64, bit: u8) {
         let (page, within) = split(offset);
         let number = page as u64;
+        self.edits += 1;
         Arc::make_mut(&mut self.pages[page])[within] ^= 1 << bit;
         // A prefix is a part of the written page, which has just been changed.
         let saved = self.dirty.get_mut(&number);
@@ -134,6 +142,7 @@ impl Image {
         if bytes.is_empty() {
             return;
         }
+        self.edits += u64::from(offset < self.len);
         self.rewrite_sectors(offset, offset + bytes.len() as u64);
         self.grow(offset);
         let mut done = 0;
@@ -157,6 +166,7 @@ impl Image {
         if len == self.len {
             return;
         }
+        self.edits += 1;
         let (page, within) = split(len);
         let kept = page + usize::from(within > 0);
         for removed in kept..self.pages.len() {
@@ -251,6 +261,7 @@ impl Image {
     /// sectors of a page survive each by itself.
     pub(super) fn power_loss(&mut self, choose: &mut dyn Choose, tearing: bool) {
         let len = self.choose_len(choose);
+        self.edits += 1;
         let dirty = std::mem::take(&mut self.dirty);
         let dropped = std::mem::take(&mut self.dropped);
         let mut held = Vec::new();
