@@ -43,6 +43,6 @@ pub use view::{
     MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View, ViewRequest,
 };
 pub use world::{
-    ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, START_US, WorkloadKind,
+    ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, Pace, START_US, WorkloadKind,
     WorkloadSpec, World,
 };

@@ -141,6 +141,8 @@ pub struct ClockView {
     pub elapsed_us: u64,
     /// Whether a server is running, and its configuration in a few words (`RDB · 3 save points`, `AOF everysec + RDB`).
     pub server: Option<String>,
+    /// The word for the machine's profile (`laptop`).
+    pub machine: String,
     /// The running workload in a few words (`sessions, 200/s over 50,000 keys`).
     pub workload: Option<String>,
     /// Faults in force, in the words that set them.
@@ -158,6 +160,8 @@ pub struct LayersView {
     pub memory_keys: u64,
     /// Bytes in memory.
     pub memory_bytes: u64,
+    /// Bytes of memory that the machine has.
+    pub memory_limit_bytes: u64,
     /// Bytes in the append-only file's buffer; `None` with the AOF off.
     pub aof_buffer_bytes: Option<u64>,
     /// Bytes that the operating system holds and has not made durable.

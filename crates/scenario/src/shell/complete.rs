@@ -57,6 +57,9 @@ fn shell_candidates(shell: &Shell, before: &[&str], partial: &str) -> Vec<String
         Arguments::Free => Vec::new(),
         Arguments::Files => shell.paths_beginning(partial),
         Arguments::Faults => beginning(super::fault::following(rest), partial),
+        Arguments::Choices(_) if word.name == "workload" && rest.last() == Some(&"file") => {
+            shell.paths_beginning(partial)
+        }
         Arguments::Choices(choices) => beginning(choices.iter().copied(), partial),
         Arguments::Words => {
             let mut names = beginning(WORDS.iter().map(|word| word.name), partial);

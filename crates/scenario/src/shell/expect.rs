@@ -5,7 +5,7 @@ use crate::CheckView;
 use crate::reply::{bulk_text, error_text, format_for_terminal};
 
 /// The names that can be compared, and the words that check texts.
-pub(super) const NAMES: [&str; 20] = [
+pub(super) const NAMES: [&str; 26] = [
     "acknowledged",
     "recovered",
     "lost",
@@ -22,6 +22,12 @@ pub(super) const NAMES: [&str; 20] = [
     "commands",
     "errors",
     "refused",
+    "p99_us",
+    "fsyncs",
+    "bytes_written",
+    "bytes_synced",
+    "peak_memory",
+    "peak_extra",
     "server",
     "reply",
     "error",
@@ -155,6 +161,12 @@ impl Shell {
             "commands" => return Ok(world.commands()),
             "errors" => return Ok(world.errors().0),
             "refused" => return Ok(world.refused()),
+            "p99_us" => return Ok(world.measures().latency.p99_us),
+            "fsyncs" => return Ok(world.measures().fsyncs),
+            "bytes_written" => return Ok(world.measures().bytes_written),
+            "bytes_synced" => return Ok(world.measures().bytes_synced),
+            "peak_memory" => return Ok(world.measures().peak_memory_bytes),
+            "peak_extra" => return Ok(world.measures().peak_extra_bytes),
             "keys" => {
                 return engine
                     .map(|engine| engine.keyspace().len() as u64)

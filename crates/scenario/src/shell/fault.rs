@@ -4,7 +4,7 @@ use lastsave_vfs::{Effect, Errno, Fault, Op};
 
 use super::{Io, Shell, Style};
 use crate::units::{parse_bytes, parse_duration_us};
-use crate::world::{ANY_CALL, CALLS, ChildKill, ERRNOS, Faults};
+use crate::world::{ANY_CALL, CALLS, ChildKill, ERRNOS};
 
 /// A form of `fault`: help, documentation and error messages show it.
 pub(super) struct Form {
@@ -273,9 +273,9 @@ impl Shell {
         let text = words.join(" ");
         match *words {
             ["ok" | "none" | "off"] => self.world.set_fault(&text, |faults, disk| {
-                *faults = Faults::default();
+                *faults = faults.mended();
                 disk.clear_faults();
-                disk.set_capacity(None);
+                disk.set_capacity(faults.disk_bytes);
                 disk.set_read_only(false);
                 disk.set_tearing(false);
                 disk.set_reordering(false);
@@ -313,8 +313,8 @@ impl Shell {
             ["disk", "read-only" | "readonly"] => self
                 .world
                 .set_fault(&text, |_, disk| disk.set_read_only(true)),
-            ["disk", "ok"] => self.world.set_fault(&text, |_, disk| {
-                disk.set_capacity(None);
+            ["disk", "ok"] => self.world.set_fault(&text, |faults, disk| {
+                disk.set_capacity(faults.disk_bytes);
                 disk.set_read_only(false);
             }),
             ["tearing"] | ["tearing", "on" | "ok" | "off"] => {

@@ -1,10 +1,9 @@
-//! The laboratory's own words: time, workload, crashes, verdicts.
+//! The laboratory's own words: time, crashes, verdicts.
 
 use lastsave_vfs::Survival;
 
 use super::{Io, Shell, Style};
 use crate::units::{about, count, human, parse_duration_us, thousands};
-use crate::world::{WorkloadKind, WorkloadSpec};
 
 /// What is counted over a stretch of time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,12 +12,6 @@ pub(super) struct Counts {
     errors: u64,
     refused: u64,
 }
-
-/// The longest value that a workload writes, in bytes.
-const MAX_VALUE_LEN: usize = 64 << 10;
-
-/// The most keys that a workload writes of one sort.
-const MAX_KEYS: u64 = 10_000_000;
 
 impl Shell {
     // Time.
@@ -138,38 +131,6 @@ impl Shell {
             self.print(io, Style::Plain, format!("{text}\n"));
         }
         0
-    }
-
-    // The workload.
-
-    pub(super) fn workload(&mut self, io: &mut Io, args: &[String]) -> i32 {
-        let Some(kind) = args.get(1) else {
-            let text = match self.world.workload() {
-                Some(spec) => describe(spec),
-                None => "no workload".into(),
-            };
-            self.print(io, Style::Plain, format!("{text}\n"));
-            return 0;
-        };
-        if matches!(kind.as_str(), "off" | "stop" | "none") {
-            self.world.set_workload(None);
-            return 0;
-        }
-        match parse_workload(kind, &args[2..]) {
-            Ok(spec) => {
-                self.world.set_workload(Some(spec));
-                let mut text = format!("workload: {}", describe(&spec));
-                if !self.world.running() {
-                    text.push_str(" (no server is running yet)");
-                }
-                self.note(Style::Dim, &text);
-                0
-            }
-            Err(message) => {
-                self.complain(&format!("workload: {message}"));
-                1
-            }
-        }
     }
 
     // Crashes.
@@ -398,53 +359,4 @@ impl Shell {
         }
         self.status
     }
-}
-
-fn describe(spec: &WorkloadSpec) -> String {
-    format!(
-        "{}, {} requests a second over {} keys",
-        spec.kind.word(),
-        thousands(spec.rate),
-        thousands(spec.keys)
-    )
-}
-
-fn parse_workload(kind: &str, parameters: &[String]) -> Result<WorkloadSpec, String> {
-    let Some((_, kind)) = WorkloadKind::ALL
-        .into_iter()
-        .find(|(word, _)| *word == kind)
-    else {
-        return Err(format!(
-            "`{kind}` is none of sessions, carts, counters, mixed, off"
-        ));
-    };
-    let mut spec = WorkloadSpec {
-        kind,
-        rate: 200,
-        keys: 50_000,
-        value_len: 20,
-    };
-    for parameter in parameters {
-        let Some((name, value)) = parameter.split_once('=') else {
-            return Err(format!("`{parameter}` is not of the form name=value"));
-        };
-        let number: u64 = value
-            .replace(['_', ','], "")
-            .parse()
-            .map_err(|_| format!("`{value}` is not a number"))?;
-        let within = |max: u64| {
-            if (1..=max).contains(&number) {
-                Ok(number)
-            } else {
-                Err(format!("{name} goes from 1 to {max}"))
-            }
-        };
-        match name {
-            "rate" => spec.rate = within(1_000_000)?,
-            "keys" => spec.keys = within(MAX_KEYS)?,
-            "size" => spec.value_len = within(MAX_VALUE_LEN as u64)? as usize,
-            _ => return Err(format!("`{name}` is none of rate, keys, size")),
-        }
-    }
-    Ok(spec)
 }

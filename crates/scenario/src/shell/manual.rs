@@ -37,7 +37,7 @@ expect lost == 1
 
 /// What `expect` can compare, and what each is.
 #[rustfmt::skip]
-const CLAIMS: [(&str, &str); 20] = [
+const CLAIMS: [(&str, &str); 26] = [
     ("acknowledged", "writes acknowledged before the last crash; before any, so far"),
     ("recovered", "of those, the ones that came back at the next start"),
     ("lost", "and those that did not"),
@@ -54,6 +54,12 @@ const CLAIMS: [(&str, &str); 20] = [
     ("commands", "commands executed"),
     ("errors", "requests of the workload answered with an error"),
     ("refused", "requests of the workload that found no server"),
+    ("p99_us", "the 99th percentile of the time from a request's arrival to its reply, in microseconds, of the workload"),
+    ("fsyncs", "syncs of files so far"),
+    ("bytes_written", "bytes written to files so far"),
+    ("bytes_synced", "bytes that syncs have made durable so far"),
+    ("peak_memory", "the most memory the data have taken, in bytes"),
+    ("peak_extra", "the most that a save or rewrite by fork would have copied, in bytes: a model"),
     ("server", "`expect server up` or `expect server down`"),
     ("reply", "the last reply of a Redis command, as redis-cli prints it or as plain text: `expect reply OK`, `expect reply (nil)`"),
     ("error", "the last reply is an error that begins so: `expect error MISCONF`"),

@@ -6,7 +6,8 @@
 //! - [`server`]: starting and ending the server;
 //! - [`files`], [`listing`], [`filters`]: looking at files and changing them, and what stands behind a pipe;
 //! - [`tools`]: redis-check-aof and redis-check-rdb; [`inspect`]: what the native tools do; [`bytes`]: bytes put there by hand;
-//! - [`lab`]: time, workload, crashes; [`fault`], [`decay`]: what can break; [`expect`]: expectations;
+//! - [`lab`]: time, crashes; [`machine`]: the profile; [`workload`]: the load; [`fault`], [`decay`]: what can break;
+//! - [`expect`]: expectations;
 //! - [`complete`]: the Tab key; [`output`]: what is printed; [`manual`]: docs/scenarios.md.
 
 mod bytes;
@@ -19,6 +20,7 @@ mod filters;
 mod inspect;
 mod lab;
 mod listing;
+mod machine;
 mod manual;
 mod output;
 mod parse;
@@ -26,6 +28,7 @@ mod redis;
 mod server;
 mod tools;
 mod words;
+mod workload;
 
 pub(crate) use expect::claim_of;
 pub use manual::manual_markdown;

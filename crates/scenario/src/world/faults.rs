@@ -13,6 +13,8 @@ pub struct Faults {
     pub failing_forks: u64,
     /// Children that are killed while they write.
     pub kill: Option<ChildKill>,
+    /// How much the disk holds when it is as it should be, if that is limited. No fault, but what mending goes back to.
+    pub disk_bytes: Option<u64>,
 }
 
 /// Children of the server are killed.
@@ -67,6 +69,14 @@ pub(crate) const ERRNOS: [(&str, Errno); 8] = [
 ];
 
 impl Faults {
+    /// Nothing broken, on the same machine.
+    pub(crate) fn mended(&self) -> Self {
+        Self {
+            disk_bytes: self.disk_bytes,
+            ..Self::default()
+        }
+    }
+
     /// Uses up an order to kill a child: the signal, if there is one.
     pub(crate) fn take_kill(&mut self) -> Option<i32> {
         let kill = self.kill.as_mut()?;
@@ -108,7 +118,9 @@ impl Faults {
                 words.push(rule_words(ANY_CALL, rule));
             }
         }
-        if let Some(capacity) = disk.capacity() {
+        if let Some(capacity) = disk.capacity()
+            && (disk.capacity() != self.disk_bytes || capacity <= disk.used_bytes())
+        {
             words.push(if capacity <= disk.used_bytes() {
                 "disk full".into()
             } else {

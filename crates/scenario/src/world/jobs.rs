@@ -11,6 +11,7 @@ use lastsave_keyspace::Garbage;
 use lastsave_vfs::{Errno, Error, Op, SyncKind, Vfs};
 
 use super::World;
+use super::random::mix;
 
 /// A job under way.
 #[derive(Clone)]
@@ -51,7 +52,7 @@ impl World {
                 let bytes = self.disk.unsynced_bytes_of(ticket.file);
                 let path = self.disk.path_of(ticket.file).unwrap_or_default();
                 let delay_us = self.disk.delay_us(Op::Sync, path);
-                (Work::Sync(ticket), self.profile.sync_us(bytes) + delay_us)
+                (Work::Sync(ticket), self.sync_us(bytes) + delay_us)
             }
             Job::Unlink(paths) => {
                 let costs = paths
@@ -84,6 +85,12 @@ impl World {
                 started_at_us: now_us,
             });
         }
+    }
+
+    /// How long a sync of so many bytes takes that begins now.
+    fn sync_us(&self, bytes: u64) -> u64 {
+        let drawn = mix(self.seed ^ mix(self.disk.op_count()));
+        self.profile.sync_us(bytes) + self.profile.sync_delay_us(drawn)
     }
 
     /// How a snapshot that starts now is ordered to fail, if it is.
@@ -203,6 +210,8 @@ impl World {
 
     /// One step of a snapshot: its outcome, once it is done.
     fn step_snapshot(&mut self, index: usize) -> Option<JobOutcome> {
+        // What a sync would take now, besides its bytes: the step may turn out to be one.
+        let sync_us = self.sync_us(0);
         let server = self.server.as_mut()?;
         let job = &mut server.jobs[index];
         let Work::Snapshot {
@@ -231,12 +240,12 @@ impl World {
             }
             Ok(Step::Operation) => {
                 let bytes = std::mem::take(unsynced_bytes);
-                Some(self.profile.sync_us(bytes) + delay_us)
+                Some(sync_us + self.profile.device_us(bytes) + delay_us)
             }
             Ok(Step::Done(len)) => {
                 *done = Some(len);
                 let bytes = std::mem::take(unsynced_bytes);
-                Some(self.profile.sync_us(bytes) + delay_us)
+                Some(sync_us + self.profile.device_us(bytes) + delay_us)
             }
             Ok(Step::NeedPart) => match parts.pop_front() {
                 Some(part) => {

@@ -125,6 +125,7 @@ impl World {
             self.data_bytes() / 1024 + 65_536,
             rss_kb / 512 + 4,
         );
+        self.kernel_log.push(line.clone());
         self.log_raw(Level::Warning, line);
     }
 }

@@ -7,6 +7,7 @@
 
 mod alerts;
 mod annotate;
+mod arrivals;
 mod faults;
 mod holdings;
 mod jobs;
@@ -32,9 +33,11 @@ use std::sync::Arc;
 use lastsave_engine::{Level, format_log_line};
 use lastsave_vfs::{SimDisk, Survival};
 
+pub use arrivals::Pace;
 pub(crate) use faults::{ANY_CALL, CALLS, ERRNOS};
 pub use faults::{ChildKill, Faults};
 pub use measures::{LatencyMeasures, Measures};
+pub(crate) use profile::MOST_MEMORY;
 pub use profile::MachineProfile;
 pub(crate) use server::{Called, Connection, StartError};
 pub(crate) use view::choices;
@@ -54,9 +57,6 @@ pub const START_US: u64 = 1_795_314_600_000_000;
 
 /// Log lines kept for `log`.
 const MAX_LOG_LINES: usize = 10_000;
-
-/// How much memory a machine has unless it is told otherwise: it bounds what a stranger's scenario can take.
-const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// A simulated machine. A clone is a second one in the same state, which goes on in the same way: bit by bit.
 #[derive(Clone)]
@@ -91,6 +91,8 @@ pub struct World {
     /// The last such error.
     last_error: Vec<u8>,
     log: VecDeque<(Level, Arc<str>)>,
+    /// What the kernel has logged.
+    kernel_log: Vec<String>,
     /// Log lines not yet shown, counted from the end of `log`.
     unseen_log: usize,
     /// When files were last written, by inode.
@@ -129,7 +131,7 @@ impl World {
             faults: Faults::default(),
             ledger: Ledger::default(),
             meter: Meter::default(),
-            memory_limit: DEFAULT_MEMORY,
+            memory_limit: MachineProfile::LAPTOP.memory_bytes,
             timeline: Timeline::new(START_US),
             trace: mix(seed),
             commands_before: 0,
@@ -137,6 +139,7 @@ impl World {
             errors: 0,
             last_error: Vec::new(),
             log: VecDeque::new(),
+            kernel_log: Vec::new(),
             unseen_log: 0,
             written_at_us: BTreeMap::new(),
             durable_at_us: None,
@@ -250,6 +253,9 @@ impl World {
         let Some((due_us, due)) = self.next_event() else {
             if let Some(workload) = &mut self.workload {
                 self.refused += workload.skip_until(until_us);
+                if workload.is_through() {
+                    self.workload = None;
+                }
             }
             return false;
         };
@@ -314,9 +320,44 @@ impl World {
         self.workload = spec.map(|spec| Workload::new(spec, self.now_us, seed));
     }
 
+    /// Starts a workload of the requests in `bytes`, whole ones only, in place of the one before.
+    pub(crate) fn set_file_workload(&mut self, spec: WorkloadSpec, bytes: Vec<u8>) {
+        self.workload = Some(Workload::of_file(spec, bytes, self.now_us));
+    }
+
     /// The running workload.
     pub(crate) fn workload(&self) -> Option<&WorkloadSpec> {
         self.workload.as_ref().map(Workload::spec)
+    }
+
+    /// Gives the machine another profile, with this much memory and room on its disk instead of its own, if said. No server
+    /// may be running.
+    pub fn set_profile(
+        &mut self,
+        profile: MachineProfile,
+        memory_bytes: Option<u64>,
+        disk_bytes: Option<u64>,
+    ) {
+        assert!(
+            self.server.is_none(),
+            "the machine is changed under a server"
+        );
+        self.profile = profile;
+        self.memory_limit = memory_bytes
+            .unwrap_or(profile.memory_bytes)
+            .min(MOST_MEMORY);
+        self.faults.disk_bytes = disk_bytes.or(profile.disk_bytes);
+        self.disk.set_capacity(self.faults.disk_bytes);
+    }
+
+    /// How much the machine's disk holds when nothing is broken, if that is limited.
+    pub fn disk_bytes(&self) -> Option<u64> {
+        self.faults.disk_bytes
+    }
+
+    /// What the kernel has logged.
+    pub fn kernel_log(&self) -> &[String] {
+        &self.kernel_log
     }
 
     /// Changes the faults in force, with a mark on the timeline.
@@ -407,8 +448,8 @@ impl World {
     pub(crate) fn format(&mut self, words: &str) {
         assert!(self.server.is_none(), "the shell has looked");
         self.trace = self.trace_hash();
-        self.disk = SimDisk::new(None);
-        self.faults = Faults::default();
+        self.disk = SimDisk::new(self.faults.disk_bytes);
+        self.faults = self.faults.mended();
         self.ledger = Ledger::default();
         self.meter = Meter::default();
         self.ended = None;

@@ -296,6 +296,9 @@ impl World {
             let keys = &server.engine.keyspace().databases[0].keys;
             keys.prefetch_entry(keys.hash(key));
         }
+        if workload.is_through() {
+            self.workload = None;
+        }
         self.settle_batch();
         self.now_us += self.profile.command_us;
         if self.workload.as_ref().is_some_and(Workload::wants_watching) {

@@ -3,7 +3,7 @@
 use lastsave_engine::config;
 use lastsave_engine::config::FsyncPolicy;
 
-use super::{START_US, World};
+use super::{START_US, WorkloadKind, World};
 use crate::units::thousands;
 use crate::{
     ClockView, ConfigRow, FileRow, FileView, FilesRequest, LayersView, TimelineView, View,
@@ -57,13 +57,15 @@ impl World {
             now_us: self.now_us,
             elapsed_us: self.now_us - START_US,
             server: self.engine().map(|engine| describe(engine.config())),
-            workload: self.workload().map(|spec| {
-                format!(
+            machine: self.profile.word.to_owned(),
+            workload: self.workload().map(|spec| match spec.kind {
+                WorkloadKind::File => format!("a file, {}/s", thousands(spec.rate)),
+                kind => format!(
                     "{}, {}/s over {} keys",
-                    spec.kind.word(),
+                    kind.word(),
                     thousands(spec.rate),
                     thousands(spec.keys)
-                )
+                ),
             }),
             faults: self.fault_words(),
             commands: self.commands(),
@@ -104,6 +106,7 @@ impl World {
         LayersView {
             memory_keys: status.as_ref().map_or(0, |status| status.keys),
             memory_bytes: status.as_ref().map_or(0, |status| status.used_memory),
+            memory_limit_bytes: self.memory_limit,
             aof_buffer_bytes: offsets.map(|offsets| offsets.appended - offsets.written),
             page_cache_bytes: unsynced_bytes,
             disk_bytes: self.disk.used_bytes().saturating_sub(unsynced_bytes),
