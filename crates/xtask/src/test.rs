@@ -75,7 +75,7 @@ const PARTS: [Part; 8] = [
     },
     Part {
         name: "browser",
-        about: "the page, end to end, in Chromium",
+        about: "the page, end to end, in Chromium; the same traces in Firefox",
         run: browser,
     },
 ];
@@ -226,13 +226,21 @@ fn browser(log: &Path) -> Result<Count> {
     // The page's runs are compared with the native tool's.
     let native = util::root().join("target/debug/lastsave");
     util::run(&mut cargo_line(
-        "build --quiet --package lastsave-server --bin lastsave",
+        "build --quiet --package lastsave-server --bin lastsave --package lastsave-tests --bin links",
     ))?;
+    let links = util::root().join("target/debug/links");
     let mut tests = command("playwright");
     tests
         .args(["test", "--config", "tests/browser/playwright.config.js"])
         .env("LASTSAVE_URL", format!("http://{address}/"))
         .env("LASTSAVE_NATIVE", native)
+        .env("LASTSAVE_LINKS", links)
+        .env(
+            "LASTSAVE_FIREFOX",
+            find_program("firefox-esr").ok_or("firefox-esr is missing")?,
+        )
+        // Firefox is driven over a websocket, which Node.js 20 has behind this option.
+        .env("NODE_OPTIONS", "--experimental-websocket")
         .env(
             "LASTSAVE_CHROMIUM",
             find_program("chromium").ok_or("chromium is missing")?,

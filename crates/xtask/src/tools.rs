@@ -14,12 +14,13 @@ const TRUNK_VERSION: &str = "0.21.14";
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// Debian's packages that the tests use, each with what shows that it is there.
-const DEBIAN_PACKAGES: [(&str, Probe); 6] = [
+const DEBIAN_PACKAGES: [(&str, Probe); 7] = [
     ("redis-server", Probe::Program("redis-server")),
     ("redis-tools", Probe::Program("redis-cli")),
     ("strace", Probe::Program("strace")),
     ("chromium", Probe::Program("chromium")),
     ("chromium-driver", Probe::Program("chromedriver")),
+    ("firefox-esr", Probe::Program("firefox-esr")),
     (
         "fonts-dejavu-core",
         Probe::File("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),

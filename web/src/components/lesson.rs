@@ -116,6 +116,7 @@ fn Panel(name: String) -> impl IntoView {
                 <span class="space"></span>
                 <button
                     class="quiet"
+                    aria-label="Restart the lesson"
                     title="The lesson again, on a fresh machine"
                     on:click=move |_| {
                         if let Some(reading) = app.lesson_shown() {
@@ -123,14 +124,17 @@ fn Panel(name: String) -> impl IntoView {
                         }
                     }
                 >
-                    "Restart"
+                    <span class="long">"Restart"</span>
+                    <span class="short">"↺"</span>
                 </button>
                 <button
                     class="quiet"
+                    aria-label="Open it as a plain scenario"
                     title="All of it in the terminal at once, on a fresh machine"
                     on:click=move |_| open_plain(app)
                 >
-                    "As a scenario"
+                    <span class="long">"As a scenario"</span>
+                    <span class="short">"All"</span>
                 </button>
                 <button
                     class="quiet"
@@ -236,7 +240,9 @@ fn Step(reading: Reading, is_done: Memo<bool>) -> impl IntoView {
     view! {
         {prose.collect_view()}
         {question}
-        {(!lines.is_empty()).then(|| view! { <pre class="lesson-lines">{lines}</pre> })}
+        <Show when=move || !is_done.get() && !lines.is_empty()>
+            <pre class="lesson-lines">{lines.clone()}</pre>
+        </Show>
         <Outcome is_done />
     }
 }
@@ -294,8 +300,16 @@ fn Outcome(is_done: Memo<bool>) -> impl IntoView {
             .map(|reading| app.checks.with(|checks| reading.claims(checks)))
             .unwrap_or_default()
     });
+    let place = NodeRef::<html::Div>::new();
+    Effect::new(move || {
+        if !claims.with(Vec::is_empty)
+            && let Some(place) = place.get()
+        {
+            place.scroll_into_view_with_bool(false);
+        }
+    });
     view! {
-        <div role="status">
+        <div role="status" node_ref=place>
             <Show when=move || !claims.with(Vec::is_empty)>
                 <ul class="checks" aria-label="What was expected">
                     {move || claims.get().into_iter().map(check).collect_view()}
