@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use lastsave_keyspace::{lookup, lookup_subcommand};
+use lastsave_scenario::link::{self, Link};
+use lastsave_scenario::{Lesson, Scenario};
 
 fn check(name: &str, generated: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,6 +36,53 @@ fn the_parameters_are_listed() {
 #[test]
 fn the_words_of_scenarios_are_listed() {
     check("scenarios.md", &lastsave_scenario::manual_markdown());
+}
+
+#[test]
+fn the_lessons_are_listed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/lessons");
+    let entries = fs::read_dir(&folder).expect("the folder is readable");
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let mut text = String::from(
+        "# Lessons\n\nEach is a scenario with a story, questions before the crash, and assertions that the page and `cargo xtask test` check. \
+         In the page they are under *Lessons*. What stands below each is its link: put it behind the address of the page and a `#`, or run it \
+         with `lastsave open '…'`. How to write one is in [scenarios.md](scenarios.md#lessons). Generated from `tests/suite/lessons/`.\n",
+    );
+    for path in paths {
+        let script = fs::read_to_string(&path).expect("a lesson is readable");
+        let scenario = Scenario::parse(&script).expect("a lesson is a scenario");
+        let lesson = Lesson::of(&scenario).expect("a lesson asks something");
+        let link = link::encode(&Link::new(script)).expect("a lesson fits into a link");
+        assert!(
+            link.len() < link::SAFE_LINK_CHARS - 100,
+            "{} makes a link of {} characters, which chats cut",
+            path.display(),
+            link.len()
+        );
+        text += &format!("\n## {}\n\n{}.\n", lesson.name, capitalised(&lesson.about));
+        for question in lesson
+            .steps
+            .iter()
+            .filter_map(|step| step.question.as_ref())
+        {
+            assert!(
+                question.answers.iter().any(|answer| answer.right),
+                "{}",
+                question.text
+            );
+            text += &format!("\n- {}", question.text);
+        }
+        text += &format!("\n\n```text\n{link}\n```\n");
+    }
+    check("lessons.md", &text);
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().to_string() + letters.as_str()
+    })
 }
 
 /// What a command does not do, or does otherwise than Redis 7.0.15, beside what docs/differences.md says of all.

@@ -35,6 +35,39 @@ expect lost == 1
 `crates/scenario/src/shell/`.
 "#;
 
+const LESSONS: &str = r#"
+## Lessons
+
+A scenario that asks something is a lesson. The page tells it in steps, above the terminal: what the comments say, the question with its
+answers, the lines, and then which expectations were met. To everything else it is a scenario like any other.
+
+```text
+# lastsave scenario 1
+# Power: what a power loss takes
+seed 7
+
+# What stands in comments is told. Lines that follow each other are one paragraph, an
+# empty comment begins the next one, and `code` stands between backquotes.
+redis-server --appendonly yes
+SET greeting hello
+
+# ? Is the write there after a power loss?
+# - Yes: it was acknowledged, but nobody has synced it.
+# + No: it was in the page cache,
+#   which is memory.
+crash power
+redis-server --appendonly yes
+expect lost == 1
+```
+
+- Comments begin a step; the lines behind them, up to the next comments, are what it runs. Comments inside a here-document are text.
+- `# ?` asks, once in a step. `# -` is a wrong answer and `# +` a right one; behind the first colon and space stands what is said about it.
+  Further comments continue the answer, until an empty one.
+- Expectations are not shown before they are checked. Write them so that they prove what the step says.
+
+[tests/suite/lessons](../tests/suite/lessons) has the lessons of the page; [lessons.md](lessons.md) lists them with their links.
+"#;
+
 /// What `expect` can compare, and what each is.
 #[rustfmt::skip]
 const CLAIMS: [(&str, &str); 26] = [
@@ -82,6 +115,7 @@ pub fn manual_markdown() -> String {
             expectations(&mut text);
         }
     }
+    text.push_str(LESSONS);
     text
 }
 
