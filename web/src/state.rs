@@ -175,7 +175,7 @@ impl App {
             info: tab == Tab::Info,
             alerts: tab == Tab::Info,
             timeline_points: TIMELINE_POINTS,
-            checks: self.lesson.with(Option::is_some),
+            checks: tab == Tab::Report || self.lesson.with(Option::is_some),
         }
     }
 

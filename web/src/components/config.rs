@@ -197,7 +197,7 @@ fn Parameter(begins: Option<String>, row: ConfigRow) -> impl IntoView {
                     title="Needs a restart: puts the line into the terminal, to be finished"
                     on:click=move |_| app.typed.set(Some(restart_line(app, &name, &text)))
                 >
-                    "Restart with…"
+                    "Restart…"
                 </button>
             </span>
         }

@@ -175,7 +175,7 @@ pub(crate) fn Faults() -> impl IntoView {
             <button
                 class="fault"
                 title="The process dies; the operating system and its page cache live on"
-                disabled=move || !up.get()
+                hidden=move || !up.get()
                 on:click=move |_| app.enter(KILL)
             >
                 "kill -9"
@@ -195,9 +195,9 @@ pub(crate) fn Faults() -> impl IntoView {
                 }}
             </button>
             <button
-                class="restart"
+                class="primary restart"
                 title="Start the server as it was started last"
-                disabled=move || up.get()
+                hidden=move || up.get()
                 on:click=move |_| restart(app)
             >
                 "Restart"

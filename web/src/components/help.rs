@@ -3,18 +3,24 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 12] = [
     ("↑ ↓", "lines entered before"),
-    ("Ctrl+R", "search them backwards"),
+    (
+        "Ctrl+R",
+        "search them backwards; again for an older one, → takes it, Esc leaves",
+    ),
     (
         "Tab",
         "complete; again for the next candidate. Esc, then Tab, leaves the line",
     ),
     ("Ctrl+C", "stop what runs, or clear the line"),
+    ("Ctrl+A E", "to the line’s beginning, to its end"),
+    ("Ctrl+U K W", "cut to its beginning, to its end, a word"),
     ("Ctrl+L", "clear the screen"),
     ("/ or `", "go to the terminal's line"),
     ("Space", "play or pause the clock, outside the line"),
     ("← →", "change tabs, when a tab has the focus"),
+    ("Esc", "close a menu, a dialogue"),
     ("?", "this help, outside the line"),
 ];
 

@@ -4,7 +4,7 @@ use lastsave_scenario::{KeyDetail, KeyRow};
 use leptos::prelude::*;
 
 use crate::{
-    format,
+    examples, format,
     state::{App, KEYS_PER_PAGE, use_app},
 };
 
@@ -104,7 +104,7 @@ fn Difference() -> impl IntoView {
                             });
                     }
                 />
-                "only what the crash changed: "
+                "changed by the crash: "
                 {move || {
                     numbers
                         .get()
@@ -178,6 +178,8 @@ fn Pages(total: Memo<u64>) -> impl IntoView {
         let [first, last, total] = [offset + 1, last, total].map(format::count);
         format!("{first}–{last} of {total}")
     };
+    let is_last =
+        Memo::new(move |_| (wanted.with(|w| w.offset) + KEYS_PER_PAGE) as u64 >= total.get());
     let turn = move |forth: bool| {
         wanted.update(|wanted| {
             wanted.offset = if forth {
@@ -201,7 +203,7 @@ fn Pages(total: Memo<u64>) -> impl IntoView {
             </button>
             <button
                 aria-label="Keys after"
-                disabled=move || (wanted.with(|w| w.offset) + KEYS_PER_PAGE) as u64 >= total.get()
+                disabled=move || is_last.get()
                 on:click=move |_| turn(true)
             >
                 "›"
@@ -382,6 +384,9 @@ fn Empty() -> impl IntoView {
                 (_, (_, true)) => {
                     view! { <p>"Every key is as it was before the crash."</p> }.into_any()
                 }
+                (true, _) if app.session.with(|session| session.lines.len() <= 1) => {
+                    view! { <Begin /> }.into_any()
+                }
                 (true, _) => {
                     view! {
                         <p>"No keys yet. Write some, and watch how far each write gets: into memory, into the AOF buffer, into the page cache, onto the disk."</p>
@@ -409,5 +414,32 @@ fn Empty() -> impl IntoView {
                 }
             }}
         </div>
+    }
+}
+
+/// What this is, and the three things to do first.
+#[component]
+fn Begin() -> impl IntoView {
+    let app = use_app();
+    view! {
+        <p>"A Redis-compatible server runs in this page, on a simulated disk that can lose power. Above: the four places a write can be, and what each kind of crash would take from them now."</p>
+        <ol class="begin">
+            <li>
+                <p>"Write something. It is in memory only: both numbers above rise."</p>
+                <button on:click=move |_| app.enter("SET cart:1 books")>"SET cart:1 books"</button>
+            </li>
+            <li>
+                <p>"Cut the power and start the server again: the verdict says what is lost, and why."</p>
+                <button on:click=move |_| {
+                    app.enter_all(vec!["crash power".into(), "redis-server".into()]);
+                }>"crash power, redis-server"</button>
+            </li>
+            <li>
+                <p>"See how 47 minutes of writes were lost one night at 3:17, and what would have kept them."</p>
+                <button class="named" on:click=move |_| app.open(examples::as_told())>
+                    "Run the 3 AM night"
+                </button>
+            </li>
+        </ol>
     }
 }

@@ -60,17 +60,9 @@ fn text(app: App) -> String {
 #[component]
 pub(crate) fn Report() -> impl IntoView {
     let app = use_app();
-    let copied = RwSignal::new(false);
-    let copy = move |_| {
-        // Without permission the button does not say that it copied.
-        let promise = window().navigator().clipboard().write_text(&text(app));
-        leptos::task::spawn_local(async move {
-            copied.set(wasm_bindgen_futures::JsFuture::from(promise).await.is_ok());
-        });
-    };
     view! {
         <div class="bar">
-            <button on:click=copy>{move || if copied.get() { "Copied" } else { "Copy as text" }}</button>
+            <Copy label="Copy as text" what=move || text(app) />
             <button
                 title="The lines of this session, which run again natively: lastsave run FILE"
                 on:click=move |_| {
@@ -86,35 +78,144 @@ pub(crate) fn Report() -> impl IntoView {
                     facts(app)
                         .into_iter()
                         .map(|(name, value)| {
+                            let copied = value.clone();
+                            let copy = (name == "Trace hash")
+                                .then(|| view! { <Copy label="Copy" what=move || copied.clone() /> });
                             view! {
                                 <div>
                                     <dt>{name}</dt>
-                                    <dd>{value}</dd>
+                                    <dd>
+                                        <span>{value}</span>
+                                        {copy}
+                                    </dd>
                                 </div>
                             }
                         })
                         .collect_view()
                 }}
             </dl>
-            <h3>"Crashes"</h3>
-            {move || {
-                let all = app.verdicts.get();
-                if all.is_empty() {
-                    view! {
-                        <p class="hint">"None yet. A crash and the restart after it are told here: what was acknowledged, what came back, what did not, and why."</p>
-                    }
-                        .into_any()
-                } else {
-                    view! { <ol class="crashes">{all.iter().map(crash).collect_view()}</ol> }
-                        .into_any()
-                }
-            }}
+            <Crashes />
+            <Checks />
         </div>
     }
 }
 
+/// A button that copies a text.
+#[component]
+fn Copy(label: &'static str, what: impl Fn() -> String + Send + Sync + 'static) -> impl IntoView {
+    let said = RwSignal::new(label);
+    let copy = move |_| {
+        let promise = window().navigator().clipboard().write_text(&what());
+        leptos::task::spawn_local(async move {
+            let copied = wasm_bindgen_futures::JsFuture::from(promise).await.is_ok();
+            said.set(if copied {
+                "Copied"
+            } else {
+                "Not allowed: mark it and copy"
+            });
+        });
+    };
+    view! {
+        <button class="copy" on:click=copy>
+            {move || said.get()}
+        </button>
+    }
+}
+
+/// The crashes of the session, each with what it took and how long the recovery was.
+#[component]
+fn Crashes() -> impl IntoView {
+    let app = use_app();
+    view! {
+        <h3>"Crashes"</h3>
+        {move || {
+            let all = app.verdicts.get();
+            if all.is_empty() {
+                view! {
+                    <p class="hint">"None yet. A crash and the restart after it are told here: what was acknowledged, what came back, what did not, and why."</p>
+                    <p class="row offers">
+                        <button class="data" on:click=move |_| app.enter("crash power")>
+                            "crash power"
+                        </button>
+                        <button class="data" on:click=move |_| app.enter("kill -9 $(pgrep redis-server)")>
+                            "kill -9 $(pgrep redis-server)"
+                        </button>
+                    </p>
+                }
+                    .into_any()
+            } else {
+                view! { <ol class="crashes">{all.iter().map(crash).collect_view()}</ol> }.into_any()
+            }
+        }}
+    }
+}
+
+/// The expectations among the lines, each with what was the case.
+#[component]
+fn Checks() -> impl IntoView {
+    let app = use_app();
+    let summary = move || {
+        app.checks.with(|checks| {
+            let met = checks.iter().filter(|check| check.met).count();
+            format!("{met} of {} met", checks.len())
+        })
+    };
+    view! {
+        <Show when=move || app.checks.with(|checks| !checks.is_empty())>
+            <h3>"Expectations " <span>{summary}</span></h3>
+            <ul class="checks">
+                {move || {
+                    app.checks
+                        .get()
+                        .into_iter()
+                        .map(|check| {
+                            let value = check.value.map(|value| format!("it was {}", format::count(value)));
+                            view! {
+                                <li class:failed=!check.met>
+                                    <span aria-hidden="true">{if check.met { "✓" } else { "✗" }}</span>
+                                    <span class="sr">{if check.met { "met: " } else { "not met: " }}</span>
+                                    <code>{check.claim}</code>
+                                    <span class="hint">{(!check.met).then_some(value)}</span>
+                                </li>
+                            }
+                        })
+                        .collect_view()
+                }}
+            </ul>
+        </Show>
+    }
+}
+
 fn crash(verdict: &VerdictView) -> impl IntoView {
-    let lost = verdict.recovered_known && verdict.lost > 0;
+    let known = verdict.recovered_known;
+    let lost = known && verdict.lost > 0;
+    let number = |value: u64| {
+        if known {
+            format::count(value)
+        } else {
+            "–".into()
+        }
+    };
+    let numbers = [
+        ("acknowledged", format::count(verdict.acknowledged)),
+        ("recovered", number(verdict.recovered)),
+        ("lost", number(verdict.lost)),
+        (
+            "recovery",
+            if known {
+                format::duration_us(verdict.recovery_ms * 1_000)
+            } else {
+                "–".into()
+            },
+        ),
+    ];
+    let numbers = numbers.map(|(name, value)| {
+        view! {
+            <span>
+                {name} " " <strong class:loss=lost && name == "lost">{value}</strong>
+            </span>
+        }
+    });
     view! {
         <li>
             <p>
@@ -123,6 +224,7 @@ fn crash(verdict: &VerdictView) -> impl IntoView {
                 {verdict.cause.clone()}
             </p>
             <p class:loss=lost>{verdict::sentence(verdict)}</p>
+            <p class="numbers">{numbers.into_iter().collect_view()}</p>
             <p class="hint">{verdict.explanation.clone()}</p>
         </li>
     }

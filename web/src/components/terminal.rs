@@ -16,6 +16,10 @@ pub(crate) use line::focus_line;
 
 /// How many pieces of output are kept.
 const KEPT_SPANS: u32 = 6_000;
+/// How many bytes of one piece are shown: a longer one loses its middle.
+const SHOWN_BYTES: usize = 200_000;
+/// A screen reader is told so many lines of what a command wrote; of more, their number and the last.
+const TOLD_LINES: usize = 4;
 /// A line that runs for longer than this, in milliseconds, shows its progress and can be stopped.
 const SHOWN_AFTER_MS: f64 = 300.0;
 
@@ -25,6 +29,8 @@ pub(crate) fn Terminal() -> impl IntoView {
     let app = use_app();
     // The end stays in view until a person scrolls away from it.
     let follows = StoredValue::new(true);
+    let heard = StoredValue::new(Vec::<String>::new());
+    let announced = RwSignal::new(String::new());
     Effect::new(move || {
         if let Some(log) = log.get() {
             on_resize(&log.clone(), move || {
@@ -46,9 +52,20 @@ pub(crate) fn Terminal() -> impl IntoView {
                 .output
                 .try_update_value(std::mem::take)
                 .unwrap_or_default();
+            heard.update_value(|heard| hear(heard, &waiting));
             write(&log, waiting);
             if follows.get_value() {
                 log.set_scroll_top(log.scroll_height());
+            }
+        }
+    });
+    // The log itself is silent: a workload writes more than anyone can listen to.
+    Effect::new(move || {
+        app.output_count.track();
+        if !app.busy.get() {
+            let told = heard.try_update_value(std::mem::take).unwrap_or_default();
+            if let Some(told) = told_of(&told) {
+                announced.set(told);
             }
         }
     });
@@ -74,11 +91,15 @@ pub(crate) fn Terminal() -> impl IntoView {
                 class="log"
                 role="log"
                 aria-label="Output"
+                aria-live="off"
                 tabindex="0"
                 node_ref=log
                 on:click=focus
                 on:scroll=on_scroll
             ></pre>
+            <p class="sr" role="status">
+                {move || announced.get()}
+            </p>
             <Running />
             <StripOffer />
             <Suggestions />
@@ -86,6 +107,47 @@ pub(crate) fn Terminal() -> impl IntoView {
             <Faults />
         </section>
     }
+}
+
+/// Adds the lines of the output, without what was typed.
+fn hear(heard: &mut Vec<String>, output: &[Option<Span>]) {
+    for span in output {
+        match span {
+            None => heard.clear(),
+            Some(span) if matches!(span.style, Style::Prompt | Style::Input) => {}
+            Some(span) => {
+                let lines = span.text.lines().filter(|line| !line.trim().is_empty());
+                heard.extend(lines.take(SHOWN_BYTES / 100).map(str::to_owned));
+            }
+        }
+    }
+}
+
+/// What a screen reader is told of these lines.
+fn told_of(lines: &[String]) -> Option<String> {
+    match lines {
+        [] => None,
+        [.., last] if lines.len() > TOLD_LINES => {
+            Some(format!("{} lines. The last: {last}", lines.len()))
+        }
+        few => Some(few.join(". ")),
+    }
+}
+
+/// A text without its middle, if it is too long to be shown.
+fn cut(text: &str) -> String {
+    if text.len() <= SHOWN_BYTES {
+        return text.to_owned();
+    }
+    let half = SHOWN_BYTES / 2;
+    let begin = text.floor_char_boundary(half);
+    let end = text.ceil_char_boundary(text.len() - half);
+    let left_out = end - begin;
+    format!(
+        "{}\n… {left_out} bytes left out …\n{}",
+        &text[..begin],
+        &text[end..]
+    )
 }
 
 /// Appends output.
@@ -99,7 +161,7 @@ fn write(log: &web_sys::HtmlPreElement, output: Vec<Option<Span>>) {
             continue;
         };
         element.set_class_name(class(span.style));
-        element.set_text_content(Some(&span.text));
+        element.set_text_content(Some(&cut(&span.text)));
         // The log is an element of this page; it takes children.
         let _ = log.append_child(&element);
     }
@@ -211,4 +273,32 @@ pub(crate) fn write_configuration(app: App, path: &str, text: &str) {
     }
     lines.push(format!("redis-server {path}"));
     app.enter_all(lines);
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_is_told_by_its_number_and_its_end() {
+        let lines: Vec<_> = (1..=3).map(|n| format!("line {n}")).collect();
+        assert_eq!(told_of(&lines).as_deref(), Some("line 1. line 2. line 3"));
+        let lines: Vec<_> = (1..=50).map(|n| format!("line {n}")).collect();
+        assert_eq!(
+            told_of(&lines).as_deref(),
+            Some("50 lines. The last: line 50")
+        );
+        assert_eq!(told_of(&[]), None);
+    }
+
+    #[test]
+    fn a_long_text_keeps_both_ends() {
+        let text = "é".repeat(SHOWN_BYTES);
+        let shown = cut(&text);
+        assert!(shown.len() < SHOWN_BYTES + 100);
+        assert!(shown.contains("bytes left out"));
+        assert_eq!(cut("short"), "short");
+    }
 }

@@ -4,7 +4,10 @@ use lastsave_scenario::VerdictView;
 use leptos::prelude::*;
 
 use super::faults;
-use crate::{format, state::use_app};
+use crate::{
+    format,
+    state::{Tab, use_app},
+};
 
 /// The verdict in one sentence.
 pub(crate) fn sentence(verdict: &VerdictView) -> String {
@@ -107,11 +110,27 @@ fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
         format::count(verdict.keys_before),
         format::count(verdict.keys_after)
     );
-    let differing = format!(
+    let mut differing = format!(
         "{} gone, {} changed",
         format::count(verdict.keys_gone),
         format::count(verdict.keys_changed)
     );
+    if verdict.keys_unexpected > 0 {
+        differing.push_str(&format!(
+            ", {} unexpected",
+            format::count(verdict.keys_unexpected)
+        ));
+    }
+    let app = use_app();
+    let show_keys = move |_| {
+        app.keys_wanted.update(|wanted| {
+            wanted.changed_only = true;
+            wanted.offset = 0;
+        });
+        app.tab.set(Tab::Keys);
+        folded.set(true);
+    };
+    let differs = verdict.keys_gone + verdict.keys_changed + verdict.keys_unexpected > 0;
     let oldest = match lost {
         0 => "–".into(),
         _ => format::duration_us(verdict.oldest_lost_ms * 1_000),
@@ -134,6 +153,7 @@ fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
                 <p class="cause">
                     {verdict.cause.clone()} " at " {format::time_of_day(verdict.crashed_at_us)}
                 </p>
+                {differs.then(|| view! { <button on:click=show_keys>"Keys that differ"</button> })}
                 <button
                     class="quiet"
                     aria-expanded=move || if folded.get() { "false" } else { "true" }

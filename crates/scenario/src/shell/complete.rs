@@ -217,7 +217,12 @@ fn command_hint(words: &[&str]) -> String {
         },
         None => (command, rest),
     };
-    remaining(command.arguments, given)
+    as_redis_cli(&remaining(command.arguments, given))
+}
+
+/// Arguments as redis-cli hints at them: `NX|XX` rather than `<NX | XX>`.
+fn as_redis_cli(arguments: &str) -> String {
+    arguments.replace(" | ", "|").replace(['<', '>'], "")
 }
 
 /// What of `arguments` is left when `given` words stand already. Options in brackets are taken in any order.
@@ -302,5 +307,9 @@ mod tests {
         assert_eq!(shell.complete("CONFIG SET appendfsync e").start, 23);
         assert!(candidates("redis-server --appendo").contains(&"--appendonly".to_owned()));
         assert!(shell.complete("GET ").hint.contains("key"));
+        let hint = |line: &str| shell.complete(line).hint;
+        assert_eq!(hint("LMOVE a b "), "LEFT|RIGHT LEFT|RIGHT");
+        assert_eq!(hint("EXPIRE k "), "seconds [NX|XX|GT|LT]");
+        assert_eq!(hint("redis-cli client no-evict "), "ON|OFF");
     }
 }

@@ -6,7 +6,7 @@ use lastsave_engine::{AofStatus, Engine, Status};
 
 use super::World;
 use crate::AlertView;
-use crate::units::{about, bytes, thousands};
+use crate::units::{about, human, thousands};
 
 /// How often the rules are looked at, in microseconds of simulated time.
 const EVERY_US: u64 = 1_000_000;
@@ -36,21 +36,21 @@ const RULES: [Rule; 8] = [
     Rule {
         name: "Saves fail",
         field: "rdb_last_bgsave_status",
-        threshold: "err",
+        threshold: "is err",
         advice: "The log says why. Writes are refused until a save succeeds, unless stop-writes-on-bgsave-error is no: then they go on, and only memory has them.",
         read: |_, _, status| Some(outcome(status.last_bgsave_ok)),
     },
     Rule {
         name: "The log cannot be written",
         field: "aof_last_write_status",
-        threshold: "err",
+        threshold: "is err",
         advice: "Make room on the disk or mend it; writes are refused until then.",
         read: |_, _, status| Some(outcome(status.aof.as_ref()?.last_write_ok)),
     },
     Rule {
         name: "Rewrites fail",
         field: "aof_last_bgrewrite_status",
-        threshold: "err",
+        threshold: "is err",
         advice: "The log goes on growing until one succeeds: BGREWRITEAOF tries at once.",
         read: |_, _, status| status.aof.as_ref().map(|_| outcome(status.last_rewrite_ok)),
     },
@@ -125,7 +125,7 @@ fn outcome(ok: bool) -> (String, bool) {
 
 fn near(used: u64, limit: u64) -> (String, bool) {
     let percent = used.saturating_mul(100) / limit.max(1);
-    let value = format!("{percent} % of {}", bytes(limit));
+    let value = format!("{percent} % of {}", human(limit));
     (value, percent > NEAR_PERCENT)
 }
 
@@ -136,7 +136,7 @@ fn growth(_: &World, engine: &Engine, status: &Status) -> Option<(String, bool)>
         ..
     } = *status.aof.as_ref()?;
     let tenths = current_size.saturating_mul(10) / base_size.max(1);
-    let value = format!("{} over {}", bytes(current_size), bytes(base_size));
+    let value = format!("{} over {}", human(current_size), human(base_size));
     let large = current_size > engine.config().auto_aof_rewrite_min_size_bytes;
     Some((value, large && tenths > MAX_GROWTH * 10))
 }

@@ -133,6 +133,12 @@ impl Edit {
 
     /// Goes through the history, one line back or forth.
     fn browse(self, back: bool) {
+        if self.history.with_value(Vec::is_empty) {
+            // After a reload the history is what the session was made of.
+            let lines = self.app.session.with_untracked(|s| s.lines.clone());
+            self.at.set_value(lines.len());
+            self.history.set_value(lines);
+        }
         let (at, len) = (self.at.get_value(), self.history.with_value(Vec::len));
         let next = if back {
             at.checked_sub(1)
@@ -252,6 +258,15 @@ impl Edit {
                     self.search.set(None);
                     true
                 }
+                "p" if !searching => {
+                    self.browse(true);
+                    true
+                }
+                "n" if !searching => {
+                    self.browse(false);
+                    true
+                }
+                "a" | "e" | "u" | "k" | "w" if !searching => self.edit(event, &key),
                 // With text marked, Ctrl+C copies.
                 "c" if !has_selection(event) => {
                     self.search.set(None);
@@ -282,6 +297,46 @@ impl Edit {
             }
             _ => return false,
         }
+        true
+    }
+}
+
+impl Edit {
+    /// The keys that a shell has for moving and cutting. Some browsers keep Ctrl+W to themselves.
+    fn edit(self, event: &ev::KeyboardEvent, key: &str) -> bool {
+        let Some(input) = event
+            .target()
+            .and_then(|target| target.dyn_into::<web_sys::HtmlInputElement>().ok())
+        else {
+            return false;
+        };
+        let text = input.value();
+        // The browser counts the cursor's place in UTF-16.
+        let cursor = input.selection_start().ok().flatten().unwrap_or(0) as usize;
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let (before, after) = units.split_at(cursor.min(units.len()));
+        let before = String::from_utf16_lossy(before);
+        let after = String::from_utf16_lossy(after);
+        let (before, after) = match key {
+            "a" | "e" => {
+                let at = if key == "a" { 0 } else { units.len() as u32 };
+                // A place in the text is never refused.
+                let _ = input.set_selection_range(at, at);
+                return true;
+            }
+            "u" => (String::new(), after),
+            "k" => (before, String::new()),
+            _ => {
+                let kept = before.trim_end();
+                let word = kept.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+                (kept[..word].to_owned(), after)
+            }
+        };
+        let at = before.encode_utf16().count() as u32;
+        let line = before + &after;
+        input.set_value(&line);
+        let _ = input.set_selection_range(at, at);
+        self.set_line(line);
         true
     }
 }
@@ -341,7 +396,13 @@ pub(crate) fn Line() -> impl IntoView {
     let prompt = move || {
         let searching = edit.search.with(Option::is_some);
         if searching {
-            "search: ".to_owned()
+            let failed = edit.search.with(|query| {
+                let query = query.as_deref().unwrap_or_default();
+                let found = edit.found();
+                !query.is_empty() && found.is_none_or(|line| !line.contains(query))
+            });
+            let failed = if failed { "failed " } else { "" };
+            format!("({failed}reverse-i-search) ")
         } else {
             app.prompt.get()
         }
