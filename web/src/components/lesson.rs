@@ -233,7 +233,6 @@ fn Step(reading: Reading, is_done: Memo<bool>) -> impl IntoView {
         .iter()
         .map(|paragraph| view! { <p>{prose(paragraph)}</p> });
     let lines = step.script().join("\n");
-    let has_lines = !lines.is_empty();
     let question = step.question.clone().map(|question| {
         let at = reading.at;
         view! { <Ask question at /> }
@@ -241,9 +240,9 @@ fn Step(reading: Reading, is_done: Memo<bool>) -> impl IntoView {
     view! {
         {prose.collect_view()}
         {question}
-        <Show when=move || !is_done.get() && has_lines>
-            <pre class="lesson-lines">{lines.clone()}</pre>
-        </Show>
+        <pre class="lesson-lines" hidden=move || is_done.get()>
+            {lines}
+        </pre>
         <Outcome is_done />
     }
 }
