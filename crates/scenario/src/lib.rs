@@ -22,6 +22,7 @@ mod reply;
 mod report;
 mod scenario;
 mod shell;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -36,6 +37,7 @@ pub use presets::Preset;
 pub use report::{RunReport, run};
 pub use scenario::{Scenario, ScenarioError};
 pub use shell::{Completion, Progress, Shell, Span, Style, manual_markdown};
+pub use sweep::{CrashKind, Sweep, SweepOptions};
 pub use units::parse_duration_us;
 pub use view::{
     AlertView, Annotation, AnnotationKind, CheckView, ClockView, ConfigRow, FileRow, FileView,

@@ -5,6 +5,7 @@ mod diff;
 mod inspect;
 mod link;
 mod repair;
+mod sweep;
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -26,6 +27,7 @@ pub use diff::{DiffArguments, diff};
 pub use inspect::{InspectOptions, inspect};
 pub use link::{LinkOptions, OpenOptions, link, open};
 pub use repair::{RepairOptions, repair};
+pub use sweep::{SweepArguments, sweep};
 
 /// `redis-check-rdb` with the words behind its name: prints what Redis's tool prints, and returns its status.
 pub fn check_rdb(args: &[String]) -> i32 {
@@ -183,6 +185,16 @@ fn run_text(name: &str, text: &str, json: bool) -> i32 {
         eprintln!("lastsave: {name}: {failure}");
     }
     i32::from(!report.failures.is_empty())
+}
+
+/// Reads a scenario file; `-` is the standard input.
+///
+/// # Errors
+/// What is wrong with it, behind its path.
+fn read_scenario(path: &str) -> Result<Scenario, String> {
+    let text = read_text(path).map_err(|reason| format!("{path}: {reason}"))?;
+    Scenario::parse(&text)
+        .map_err(|error| format!("{path}:{}: {}", error.line_number, error.message))
 }
 
 /// What the checker leaves through the log, if it does.

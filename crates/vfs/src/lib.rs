@@ -15,7 +15,8 @@ pub mod contract;
 
 pub use error::{Errno, Error, Op, Result};
 pub use sim::{
-    Choose, CrashPoint, Effect, EveryChoice, Fault, FileStatus, OpRecord, SimDisk, Survival, Totals,
+    Boundary, Choose, CrashPoint, Effect, EveryChoice, Fault, FileStatus, ImageHasher, OpRecord,
+    SimDisk, Stride, Survival, Totals,
 };
 
 /// An open file. Valid until [`Vfs::close`].

@@ -65,6 +65,7 @@
 //! program had stopped there. The driver then calls [`SimDisk::kill`] or [`SimDisk::power_loss`], which also
 //! thaws. A clone shares all pages with its original, so trying many survivals of one moment is cheap.
 
+mod boundary;
 mod calls;
 mod device;
 mod faults;
@@ -79,6 +80,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use boundary::{Boundary, ImageHasher, Stride};
 pub use faults::{Effect, Fault};
 pub use survive::{Choose, EveryChoice, Survival};
 pub use trace::OpRecord;
@@ -104,6 +106,7 @@ pub struct SimDisk {
     crash: Option<(u64, CrashPoint)>,
     frozen: bool,
     trace: Trace,
+    journal: Option<Box<boundary::Journal>>,
 }
 
 /// What processes have asked of a disk, all in all.
@@ -174,6 +177,7 @@ impl SimDisk {
             crash: None,
             frozen: false,
             trace: Trace::default(),
+            journal: None,
         }
     }
 

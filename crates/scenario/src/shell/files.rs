@@ -15,26 +15,42 @@ pub(super) struct Entry {
     pub(super) len: u64,
 }
 
+/// A path typed in this directory, relative to the data directory, `.` and `..` resolved.
+pub(super) fn resolved(directory: &str, typed: &str) -> String {
+    let (base, rest) = match typed.strip_prefix(DATA_DIR) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => ("", rest),
+        _ => (directory, typed),
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in base.split('/').chain(rest.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// A file's bytes, as a person reads them.
+pub(super) fn read_from(disk: &SimDisk, path: &str) -> Result<Vec<u8>, Errno> {
+    match disk.read(path) {
+        // Not even root can read these.
+        Ok(_) if !disk.bad_ranges(path).is_empty() => Err(Errno::Io),
+        Ok(bytes) => Ok(bytes),
+        Err(_) if disk.is_dir(path) => Err(Errno::IsADirectory),
+        Err(error) => Err(error.errno),
+    }
+}
+
 impl Shell {
     // Paths.
 
     /// A path as typed, relative to the data directory, `.` and `..` resolved.
     pub(super) fn resolve(&self, typed: &str) -> String {
-        let (base, rest) = match typed.strip_prefix(DATA_DIR) {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => ("", rest),
-            _ => (self.directory.as_str(), typed),
-        };
-        let mut parts: Vec<&str> = Vec::new();
-        for part in base.split('/').chain(rest.split('/')) {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop();
-                }
-                part => parts.push(part),
-            }
-        }
-        parts.join("/")
+        resolved(&self.directory, typed)
     }
 
     /// A path as typed, from the machine's root.
@@ -111,14 +127,7 @@ impl Shell {
     // Reading and writing.
 
     pub(super) fn read_file(&self, typed: &str) -> Result<Vec<u8>, Errno> {
-        let path = self.resolve(typed);
-        match self.world.disk().read(&path) {
-            // Not even root can read these.
-            Ok(_) if !self.world.disk().bad_ranges(&path).is_empty() => Err(Errno::Io),
-            Ok(bytes) => Ok(bytes),
-            Err(_) if self.world.disk().is_dir(&path) => Err(Errno::IsADirectory),
-            Err(error) => Err(error.errno),
-        }
+        read_from(self.world.disk(), &self.resolve(typed))
     }
 
     pub(super) fn write_file(

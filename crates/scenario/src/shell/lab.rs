@@ -4,6 +4,7 @@ use lastsave_vfs::Survival;
 
 use super::{Io, Shell, Style};
 use crate::units::{about, count, human, parse_duration_us, thousands};
+use crate::world::Armed;
 
 /// What is counted over a stretch of time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,25 +138,27 @@ impl Shell {
 
     pub(super) fn crash(&mut self, _io: &mut Io, args: &[String]) -> i32 {
         let words: Vec<&str> = args[1..].iter().map(String::as_str).collect();
-        let cause = args.join(" ");
-        let survival = match *words.as_slice() {
-            ["kill" | "process" | "oom"] => {
-                if !self.world.kill(&cause) {
-                    self.complain("crash: no server is running");
-                    return 1;
-                }
-                let at = self.clock_text();
-                self.note(
-                    Style::Warning,
-                    &format!("{at}  The process is gone. The operating system still holds what it had written."),
-                );
+        let (words, at) = match *words.as_slice() {
+            ["off"] => {
+                self.world.arm(None);
                 return 0;
             }
-            ["power"] | ["power", "none"] => Survival::None,
-            ["power", "all"] => Survival::All,
+            [ref words @ .., "at", number] => match number.replace(['_', ','], "").parse() {
+                Ok(number) => (words, Some(number)),
+                Err(_) => {
+                    self.complain("crash: at which operation of the disk? crash power at 4711");
+                    return 1;
+                }
+            },
+            ref words => (words, None),
+        };
+        let survival = match *words {
+            ["kill" | "process" | "oom"] => None,
+            ["power"] | ["power", "none"] => Some(Survival::None),
+            ["power", "all"] => Some(Survival::All),
             ["power", "seed", seed] | ["power", seed] => {
                 match seed.trim_start_matches("seed=").parse() {
-                    Ok(seed) => Survival::Seeded(seed),
+                    Ok(seed) => Some(Survival::Seeded(seed)),
                     Err(_) => {
                         self.complain("crash: crash power [none|all|seed N]");
                         return 1;
@@ -163,19 +166,84 @@ impl Shell {
                 }
             }
             _ => {
-                self.complain("crash: crash power [none|all|seed N], or crash kill");
+                self.complain(
+                    "crash: crash power [none|all|seed N], or crash kill; with `at N`, before that operation of the disk",
+                );
                 return 1;
             }
         };
-        self.world.power_loss(&cause, survival);
+        let cause = args.join(" ");
+        match (at, survival) {
+            (Some(at), survival) => self.arm_crash(cause, survival, at),
+            (None, None) => {
+                if !self.world.kill(&cause) {
+                    self.complain("crash: no server is running");
+                    return 1;
+                }
+                self.note_crash("", None);
+                0
+            }
+            (None, Some(survival)) => {
+                self.world.power_loss(&cause, survival);
+                self.note_crash("", Some(survival));
+                0
+            }
+        }
+    }
+
+    /// Has a crash happen by itself, right before a disk operation.
+    fn arm_crash(&mut self, cause: String, survival: Option<Survival>, at: u64) -> i32 {
+        let done = self.world.disk().op_count();
+        if at <= done {
+            self.complain(&format!(
+                "crash: the disk has carried out {} already; the point must come after",
+                count(done, "operation")
+            ));
+            return 1;
+        }
+        let text = format!(
+            "`{cause}` is armed: it happens instead of operation {} of the disk, which has carried out {} so far (`crash off` takes it back)",
+            thousands(at),
+            thousands(done)
+        );
+        self.world.arm(Some(Armed {
+            cause,
+            survival,
+            at,
+        }));
+        self.note(Style::Dim, &text);
+        0
+    }
+
+    /// Says that an armed crash has happened, and gives up what it came in the middle of.
+    pub(super) fn tell_armed_crash(&mut self) {
+        let Some(armed) = self.world.take_happened() else {
+            return;
+        };
+        self.pipelines.clear();
+        self.status = 1;
+        let waited = self.wait.take().is_some();
+        self.show_log();
+        let at = format!("Before operation {} of the disk: ", thousands(armed.at));
+        self.note_crash(&at, armed.survival);
+        if waited {
+            self.note(Style::Dim, "Time stands still again.");
+        }
+    }
+
+    fn note_crash(&mut self, point: &str, survival: Option<Survival>) {
         let at = self.clock_text();
         let what = match survival {
-            Survival::None => "What was not synced is gone.",
-            Survival::All => "All that was written happened to reach the device.",
-            Survival::Seeded(_) => "Of what was not synced, a coin decided page by page.",
+            None => "The process is gone. The operating system still holds what it had written.",
+            Some(Survival::None) => "The power is gone. What was not synced is gone.",
+            Some(Survival::All) => {
+                "The power is gone. All that was written happened to reach the device."
+            }
+            Some(Survival::Seeded(_)) => {
+                "The power is gone. Of what was not synced, a coin decided page by page."
+            }
         };
-        self.note(Style::Warning, &format!("{at}  The power is gone. {what}"));
-        0
+        self.note(Style::Warning, &format!("{at}  {point}{what}"));
     }
 
     pub(super) fn verdict(&mut self, _io: &mut Io, _args: &[String]) -> i32 {

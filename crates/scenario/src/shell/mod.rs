@@ -33,7 +33,7 @@ mod workload;
 pub(crate) use expect::claim_of;
 pub use manual::manual_markdown;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::attachments::Attachments;
 use crate::world::Connection;
@@ -121,6 +121,8 @@ pub struct Shell {
     command_text: String,
     /// The command line that started the server.
     server_line: String,
+    /// How each server process was started, by the process's number.
+    starts: BTreeMap<u32, server::Start>,
     /// The number of the line being carried out.
     line_number: usize,
     passed: u64,
@@ -197,6 +199,7 @@ impl Shell {
             last_reply: Vec::new(),
             command_text: String::new(),
             server_line: String::new(),
+            starts: BTreeMap::new(),
             line_number: 0,
             passed: 0,
             failures: Vec::new(),
@@ -223,6 +226,7 @@ impl Shell {
     pub fn run(&mut self, max_events: u64) -> Progress {
         let mut left = max_events.max(1);
         loop {
+            self.tell_armed_crash();
             if let Some(wait) = &self.wait {
                 if left == 0 {
                     return self.progress();
@@ -325,6 +329,16 @@ impl Shell {
     /// The machine.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// How the server process of this number was started.
+    pub(crate) fn start_of(&self, process: u32) -> Option<&server::Start> {
+        self.starts.get(&process)
+    }
+
+    /// The machine, for whoever steps it from inside this crate.
+    pub(crate) fn world_mut(&mut self) -> &mut World {
+        &mut self.world
     }
 
     /// Expectations met so far, and those that were not, each in a sentence.

@@ -1,7 +1,8 @@
 //! Starting the server, and ending it.
 
 use lastsave_engine::config::{CommandLine, parse_file_with, strip_trailing_comments};
-use lastsave_engine::{JobKind, Level, REDIS_VERSION, Signal, format_log_line};
+use lastsave_engine::{Config, JobKind, Level, REDIS_VERSION, Signal, format_log_line};
+use lastsave_vfs::SimDisk;
 
 use super::{Io, Shell, Style};
 use crate::world::StartError;
@@ -27,40 +28,34 @@ impl Shell {
             }
             _ => {}
         }
-        let command_line = CommandLine::parse(&args[1..]);
-        let file = match &command_line.config_file {
-            None => String::new(),
-            Some(path) => match self.read_file(path) {
-                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                Err(error) => {
-                    let path = self.absolute(path);
-                    let line = format_log_line(
-                        self.world.next_pid(),
-                        Level::Warning,
-                        self.world.now_us(),
-                        0,
-                        &format!("Fatal error, can't open config file '{path}': {error}"),
-                    );
-                    self.complain(&line.replacen(":M ", ":C ", 1));
-                    return 1;
-                }
-            },
-        };
         let stdin = match io.stdin.take() {
-            Some(bytes) if command_line.from_stdin => String::from_utf8_lossy(&bytes).into_owned(),
-            _ => String::new(),
+            Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            None => String::new(),
         };
-        let text = command_line.text(&file, &stdin);
-        let parsed = parse_file_with(&text, &mut |path| {
-            let bytes = self.read_file(path).map_err(|error| {
-                format!("Fatal error, can't open config file '{path}': {error}")
-            })?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        });
-        let config = match parsed {
+        let start = Start {
+            text: self.command_text.clone(),
+            words: args[1..].to_vec(),
+            stdin,
+            directory: self.directory.clone(),
+        };
+        let configured = start.configuration(self.world.disk());
+        let config = match configured {
             Ok(config) => config,
-            Err(error) => {
+            Err(NoConfig::NoFile(path, error)) => {
+                let path = self.absolute(&path);
+                let line = format_log_line(
+                    self.world.next_pid(),
+                    Level::Warning,
+                    self.world.now_us(),
+                    0,
+                    &format!("Fatal error, can't open config file '{path}': {error}"),
+                );
+                self.complain(&line.replacen(":M ", ":C ", 1));
+                return 1;
+            }
+            Err(NoConfig::Refused(error)) => {
                 self.complain(&format!("\n{error}"));
+                let command_line = CommandLine::parse(&args[1..]);
                 let name = command_line.config_file.as_deref().unwrap_or("redis.conf");
                 if strip_trailing_comments(&error.line).1 > 0 {
                     self.note(
@@ -74,10 +69,8 @@ impl Shell {
         if self.world.running() {
             return self.refuse_second_server(config.port);
         }
-        let config_path = match &command_line.config_file {
-            Some(path) => self.resolve(path),
-            None => String::new(),
-        };
+        let config_path = start.config_path();
+        self.starts.insert(self.world.processes() + 1, start);
         let started = self.world.start_server(config, &config_path);
         self.show_log_fully();
         match started {
@@ -89,7 +82,7 @@ impl Shell {
                 }
                 0
             }
-            Err(StartError::Running) => 1,
+            Err(StartError::Running | StartError::Crashed) => 1,
             Err(StartError::Exited) => {
                 self.last_output.push_str("The server did not start.\n");
                 self.note(Style::Loss, "The server did not start.");
@@ -303,6 +296,63 @@ impl Shell {
             self.print(io, Style::Plain, format!("{pid:>7} {name}\n"));
         }
         0
+    }
+}
+
+/// How a server was started: what starts it again on another disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The command line as typed.
+    pub(crate) text: String,
+    /// The words behind `redis-server`.
+    words: Vec<String>,
+    /// What came by the standard input.
+    pub(crate) stdin: String,
+    /// The directory that the shell was in.
+    directory: String,
+}
+
+/// Why there is no configuration.
+#[derive(Debug)]
+pub(crate) enum NoConfig {
+    /// The file that was named cannot be read: its path, and why.
+    NoFile(String, lastsave_vfs::Errno),
+    /// It says something that Redis does not accept.
+    Refused(lastsave_engine::config::ConfigError),
+}
+
+impl Start {
+    /// The configuration, as the files on this disk and the command line say.
+    pub(crate) fn configuration(&self, disk: &SimDisk) -> Result<Config, NoConfig> {
+        let read = |path: &str| {
+            let path = super::files::resolved(&self.directory, path);
+            let bytes = super::files::read_from(disk, &path);
+            bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let command_line = CommandLine::parse(&self.words);
+        let file = match &command_line.config_file {
+            None => String::new(),
+            Some(path) => read(path).map_err(|error| NoConfig::NoFile(path.clone(), error))?,
+        };
+        let stdin = if command_line.from_stdin {
+            &self.stdin
+        } else {
+            ""
+        };
+        let text = command_line.text(&file, stdin);
+        let parsed = parse_file_with(&text, &mut |path| {
+            read(path)
+                .map_err(|error| format!("Fatal error, can't open config file '{path}': {error}"))
+        });
+        parsed.map_err(NoConfig::Refused)
+    }
+
+    /// The path of the configuration file on the disk; empty without one.
+    pub(crate) fn config_path(&self) -> String {
+        let file = CommandLine::parse(&self.words).config_file;
+        file.map_or_else(String::new, |path| {
+            super::files::resolved(&self.directory, &path)
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use lastsave_engine::Event;
 
 use super::World;
 use super::ledger::Base;
-use super::server::{LogState, Server};
+use super::server::{Cut, LogState, Server};
 use crate::MarkKind;
 
 impl World {
@@ -48,8 +48,13 @@ impl World {
                     self.refresh_durable();
                 }
             }
-            Event::SnapshotCut { path, job, .. } => {
-                server.cuts.push((path, self.now_us));
+            Event::SnapshotCut { path, job, writes } => {
+                let writes = self.ledger.of_process(writes);
+                server.cuts.push(Cut {
+                    path,
+                    at_us: self.now_us,
+                    writes,
+                });
                 if job.is_some() {
                     self.begin_fork();
                 }
@@ -123,8 +128,16 @@ impl World {
         held.unwrap_or_else(|| self.ledger.up_to_offset(server.offsets().written))
     }
 
+    /// How many writes the snapshot holds that is being written to this path: it may stand there already.
+    pub(super) fn snapshot_under_way(&self, path: &str) -> Option<usize> {
+        let server = self.server.as_ref();
+        let cuts = server.map_or(&self.unheard_cuts, |server| &server.cuts);
+        let cut = cuts.iter().find(|cut| cut.path == path);
+        cut.map(|cut| cut.writes)
+    }
+
     /// How many writes the RDB file holds.
-    fn rdb_holds(&self, path: &str) -> usize {
+    pub(super) fn rdb_holds(&self, path: &str) -> usize {
         let inode = self.disk.inode(path);
         inode
             .and_then(|inode| self.ledger.snapshot(inode))

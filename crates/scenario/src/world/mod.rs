@@ -17,6 +17,7 @@ mod ledger;
 mod locate;
 mod measures;
 mod memory;
+mod points;
 mod profile;
 pub(crate) mod random;
 mod server;
@@ -38,6 +39,7 @@ pub(crate) use faults::{ANY_CALL, CALLS, ERRNOS};
 pub use faults::{ChildKill, Faults};
 pub use measures::{LatencyMeasures, Measures};
 pub(crate) use profile::MOST_MEMORY;
+pub(crate) use points::{Armed, Moment, Promise, Recovery};
 pub use profile::MachineProfile;
 pub(crate) use server::{Called, Connection, StartError};
 pub(crate) use view::choices;
@@ -104,6 +106,16 @@ pub struct World {
     meaning: annotate::Memory,
     /// The disk before and after the last power loss.
     wreck: Option<Arc<wreck::Wreck>>,
+    /// Snapshots that the last server was writing when it ended.
+    unheard_cuts: Vec<server::Cut>,
+    /// A crash that is to happen by itself.
+    armed: Option<Armed>,
+    /// One that has, and has not been told of.
+    happened: Option<Armed>,
+    /// For a sweep: the moments kept, which ones are, and what is promised at the next.
+    moments: Vec<Moment>,
+    stride: Option<lastsave_vfs::Stride>,
+    promise: Promise,
 }
 
 /// An event's kind. Of those due at the same moment, the first in this order comes first.
@@ -146,6 +158,12 @@ impl World {
             alerts: alerts::Alerts::default(),
             meaning: annotate::Memory::default(),
             wreck: None,
+            unheard_cuts: Vec::new(),
+            armed: None,
+            happened: None,
+            moments: Vec::new(),
+            stride: None,
+            promise: Promise::default(),
         }
     }
 
@@ -441,6 +459,7 @@ impl World {
         let before = self.disk.clone();
         self.disk.power_loss(survival);
         self.wreck = Some(Arc::new(wreck::Wreck::new(before, &self.disk)));
+        self.rearm();
         self.refresh_durable();
     }
 
@@ -450,6 +469,10 @@ impl World {
         self.trace = self.trace_hash();
         self.disk = SimDisk::new(self.faults.disk_bytes);
         self.faults = self.faults.mended();
+        self.armed = None;
+        if let Some(stride) = self.stride {
+            self.keep_moments(stride);
+        }
         self.ledger = Ledger::default();
         self.meter = Meter::default();
         self.ended = None;

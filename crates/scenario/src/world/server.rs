@@ -35,10 +35,10 @@ pub(crate) struct Server {
     /// [`lastsave_engine::Status::writes`] as far as the ledger knows.
     writes: u64,
     pub(super) log: Option<LogState>,
-    /// The snapshots being written: their final path, and when they were cut.
-    pub(super) cuts: Vec<(String, u64)>,
     /// What the child that saves or rewrites shares with the server, as fork has it.
     pub(super) fork: Option<Fork>,
+    /// The snapshots being written.
+    pub(super) cuts: Vec<Cut>,
 }
 
 /// What is known of the append-only file in use.
@@ -51,6 +51,16 @@ pub(super) struct LogState {
     /// Whether a restart would load it: its base stands.
     pub(super) loadable: bool,
     pub(super) written: u64,
+}
+
+/// A snapshot being written.
+#[derive(Clone, Debug)]
+pub(super) struct Cut {
+    /// Its final path.
+    pub(super) path: String,
+    pub(super) at_us: u64,
+    /// The writes it holds.
+    pub(super) writes: usize,
 }
 
 /// A connection.
@@ -80,6 +90,8 @@ pub(crate) enum StartError {
     Running,
     /// It gave up while loading; the log says why.
     Exited,
+    /// A crash was armed for a moment while it loaded.
+    Crashed,
 }
 
 /// A server and its children have so many process IDs to themselves.
@@ -148,6 +160,14 @@ impl World {
         }
         self.now_us = loaded_us + self.disk.take_delay_us();
         self.fold(self.now_us);
+        if self.meets_point() {
+            for output in outputs {
+                if let Output::Log(level, text) = output {
+                    self.log(pid, level, &text);
+                }
+            }
+            return Err(StartError::Crashed);
+        }
 
         let exits = outputs
             .iter()
@@ -177,6 +197,7 @@ impl World {
             if matches!(output, Output::Exit(..)) {
                 self.server = None;
                 self.disk.kill();
+                self.rearm();
                 return Err(StartError::Exited);
             }
             self.carry_out(output);
@@ -235,6 +256,7 @@ impl World {
         self.meter.end(&server);
         self.ledger.process_ended();
         let offsets = server.offsets();
+        self.unheard_cuts = server.cuts.clone();
         self.ended = Some(Ended {
             keyspace: Arc::new(server.engine.into_keyspace()),
             cause: cause.to_owned(),
@@ -248,6 +270,7 @@ impl World {
         self.announce_end();
         if !power {
             self.disk.kill();
+            self.rearm();
         }
     }
 
@@ -344,12 +367,15 @@ impl World {
 
     /// Carries out everything that the engine asks for.
     fn drain(&mut self) {
-        while let Some(output) = self
-            .server
-            .as_mut()
-            .and_then(|server| server.engine.poll_output())
-        {
-            self.carry_out(output);
+        loop {
+            if self.meets_point() {
+                return;
+            }
+            let server = self.server.as_mut();
+            match server.and_then(|server| server.engine.poll_output()) {
+                Some(output) => self.carry_out(output),
+                None => return self.note_promise(),
+            }
         }
     }
 
@@ -532,8 +558,8 @@ impl Server {
 
     /// Ends the making of a snapshot: when it was cut.
     pub(super) fn end_cut(&mut self, path: &str, now_us: u64) -> u64 {
-        let place = self.cuts.iter().position(|(cut, _)| cut == path);
-        place.map_or(now_us, |place| self.cuts.remove(place).1)
+        let place = self.cuts.iter().position(|cut| cut.path == path);
+        place.map_or(now_us, |place| self.cuts.remove(place).at_us)
     }
 
     /// The inode of the log, if it was written to since the last call.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lastsave_engine::{Engine, LoadReport, LoadSource};
 use lastsave_keyspace::Keyspace;
+use lastsave_vfs::SimDisk;
 
 use super::World;
 use super::keys::{self, Difference};
@@ -31,7 +32,7 @@ pub(super) struct Ended {
 }
 
 /// What is known of the writes that a start has found.
-enum Found {
+pub(super) enum Found {
     /// The first so many.
     Exactly(usize),
     /// A file was changed by hand: only the data can be compared.
@@ -63,7 +64,7 @@ impl World {
             }
             _ => None,
         };
-        let found = self.found(report);
+        let found = self.found(&self.disk, report);
         let recovered = match (&found, &difference) {
             (Found::Exactly(writes), _) => *writes,
             (Found::Unknown, Some(difference)) => self.estimate(difference),
@@ -78,13 +79,18 @@ impl World {
             .set_exposed(self.now_us, self.ledger.exposed());
     }
 
-    /// How many writes the loaded files hold, as the ledger knows them.
-    fn found(&self, report: &LoadReport) -> Found {
-        let inode = |path: &str| self.disk.inode(path);
+    /// How many writes the files loaded from this disk hold, as the ledger knows them.
+    pub(super) fn found(&self, disk: &SimDisk, report: &LoadReport) -> Found {
+        let inode = |path: &str| disk.inode(path);
+        // A snapshot may stand before its end is heard of.
+        let snapshot = |path: &str, inode| {
+            let known = self.ledger.snapshot(inode);
+            known.or_else(|| self.snapshot_under_way(path))
+        };
         match (report.source, report.files.as_slice()) {
             (_, []) | (LoadSource::Nothing, _) => Found::Exactly(0),
             (LoadSource::Rdb, [file, ..]) => inode(&file.path)
-                .and_then(|inode| self.ledger.snapshot(inode))
+                .and_then(|inode| snapshot(&file.path, inode))
                 .map_or(Found::Unknown, Found::Exactly),
             (LoadSource::Aof, files) => {
                 let mut writes = 0;
@@ -92,14 +98,13 @@ impl World {
                     let Some(inode) = inode(&file.path) else {
                         return Found::Unknown;
                     };
-                    let held = self
-                        .ledger
-                        .snapshot(inode)
-                        .or_else(|| self.ledger.log(inode, file.used_len));
-                    let Some(held) = held else {
-                        return Found::Unknown;
-                    };
-                    writes = writes.max(held);
+                    let log = self.ledger.log(inode, file.used_len);
+                    match log.or_else(|| snapshot(&file.path, inode)) {
+                        Some(held) => writes = writes.max(held),
+                        // A file that a crash has kept from its first command.
+                        None if file.items == 0 => {}
+                        None => return Found::Unknown,
+                    }
                 }
                 Found::Exactly(writes)
             }

@@ -65,6 +65,7 @@ impl SimDisk {
         if self.frozen {
             return Err(error(Errno::Io));
         }
+        self.meet_boundary(call.op);
         self.op_count += 1;
         let crash = self
             .crash

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use rapidhash::v3::rapidhash_v3;
+
 use super::survive::Choose;
 
 /// The unit in which unsynced bytes survive or vanish.
@@ -12,7 +14,7 @@ pub(super) const PAGE: usize = 4096;
 /// The unit that a device writes whole: what a torn page is torn into, and what goes bad.
 pub(super) const SECTOR: usize = 512;
 
-type Page = [u8; PAGE];
+pub(super) type Page = [u8; PAGE];
 
 /// A file's written bytes in shared pages, and for each page changed since it was last synced, what the device
 /// holds instead. Bytes of the last page behind the end of the file are always zero.
@@ -338,6 +340,32 @@ impl Image {
             .filter_map(|(&number, saved)| self.changed(number, saved))
             .map(|range| range.end - range.start)
             .sum()
+    }
+
+    /// Adds the size, the bytes and the unreadable sectors to `words`. `seen` are the pages that were hashed for this file
+    /// last, and is brought up to date.
+    pub(super) fn hash_into(&self, seen: &mut Vec<(Arc<Page>, u64)>, words: &mut Vec<u64>) {
+        words.extend([self.len, self.bad.len() as u64]);
+        words.extend(&self.bad);
+        seen.truncate(self.pages.len());
+        for (number, page) in self.pages.iter().enumerate() {
+            let known = seen
+                .get(number)
+                .filter(|(known, _)| Arc::ptr_eq(known, page));
+            let hash = match known {
+                Some((_, hash)) => *hash,
+                None => {
+                    let hash = rapidhash_v3(&page[..]);
+                    let entry = (Arc::clone(page), hash);
+                    match seen.get_mut(number) {
+                        Some(seen) => *seen = entry,
+                        None => seen.push(entry),
+                    }
+                    hash
+                }
+            };
+            words.push(hash);
+        }
     }
 
     fn changed(&self, number: u64, saved: &Saved) -> Option<Range<u64>> {

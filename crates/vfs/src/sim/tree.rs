@@ -403,6 +403,21 @@ impl Tree {
         seen
     }
 
+    /// Shows every file and directory that has a name, with its path, inode and permissions, in a fixed order.
+    pub(super) fn visit(&self, show: &mut dyn FnMut(&str, u64, u16, &Node)) {
+        let mut open = vec![(String::new(), ROOT)];
+        while let Some((path, inode)) = open.pop() {
+            let Some(node) = self.nodes.get(&inode) else {
+                continue;
+            };
+            show(&path, inode, self.mode(inode), node);
+            if let Node::Dir(dir) = &**node {
+                let children = dir.written.iter();
+                open.extend(children.map(|(name, &child)| (format!("{path}/{name}"), child)));
+            }
+        }
+    }
+
     /// Every path of a file, sorted, with its place.
     pub(super) fn paths(&self) -> Vec<(String, Place, u64)> {
         let mut paths = Vec::new();

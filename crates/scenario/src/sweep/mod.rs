@@ -1,0 +1,570 @@
+//! The crash sweep: a crash before every disk operation of a run, each recovered by the real engine, and what was acknowledged
+//! compared with what came back.
+//!
+//! ```text
+//!   count    the run once, fast: how many operations there are, so that a stride can be chosen
+//!   sweep    the run again: before each operation the disk is kept (a clone shares its pages), crashed in every way
+//!            asked for, and a server is started on it
+//! ```
+//!
+//! Images that are equal to the last byte are recovered once. A point lies right before its operation, so it is what
+//! `crash power at N` does, and opens as a scenario ([`Sweep::cell`]).
+
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use lastsave_engine::Config;
+use lastsave_vfs::{ImageHasher, Op, SimDisk, Stride, Survival};
+use serde::{Deserialize, Serialize};
+
+pub use report::{Bin, Summary, SweepReport, sparkline};
+
+use crate::world::{Moment, Promise, Recovery};
+use crate::{Progress, Scenario, Shell};
+
+/// A way to crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CrashKind {
+    /// The process dies; the operating system still holds what it had written.
+    Kill,
+    /// The power goes; nothing that was not synced survives.
+    Power,
+    /// The power goes, and all that was written happened to reach the device.
+    PowerAll,
+    /// The power goes; of what was not synced every sector survives by a coin thrown with this seed.
+    Torn(u64),
+}
+
+impl CrashKind {
+    /// The word for it, as [`CrashKind::parse`] takes it.
+    pub fn word(self) -> String {
+        match self {
+            Self::Kill => "kill".into(),
+            Self::Power => "power".into(),
+            Self::PowerAll => "power-all".into(),
+            Self::Torn(seed) => format!("torn:{seed}"),
+        }
+    }
+
+    /// Reads `kill`, `power`, `power-all`, `torn` or `torn:7`.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "kill" => Some(Self::Kill),
+            "power" => Some(Self::Power),
+            "power-all" => Some(Self::PowerAll),
+            "torn" => Some(Self::Torn(1)),
+            word => word
+                .strip_prefix("torn:")
+                .and_then(|seed| seed.parse().ok())
+                .map(Self::Torn),
+        }
+    }
+
+    fn survival(self) -> Option<Survival> {
+        match self {
+            Self::Kill => None,
+            Self::Power => Some(Survival::None),
+            Self::PowerAll => Some(Survival::All),
+            Self::Torn(seed) => Some(Survival::Seeded(seed)),
+        }
+    }
+
+    fn strike(self, disk: &mut SimDisk) {
+        if matches!(self, Self::Torn(_)) {
+            disk.set_tearing(true);
+        }
+        match self.survival() {
+            None => disk.kill(),
+            Some(survival) => disk.power_loss(survival),
+        }
+    }
+
+    /// The line that has it happen, now or before an operation.
+    fn line(self, at: Option<u64>) -> String {
+        let words = match self {
+            Self::Kill => "crash kill".to_owned(),
+            Self::Power => "crash power".to_owned(),
+            Self::PowerAll => "crash power all".to_owned(),
+            Self::Torn(seed) => format!("crash power seed {seed}"),
+        };
+        match at {
+            Some(number) => format!("{words} at {number}"),
+            None => words,
+        }
+    }
+}
+
+/// What is to be swept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepOptions {
+    /// The ways to crash at each point.
+    pub kinds: Vec<CrashKind>,
+    /// How many points at most; a longer run is swept in strides, which the report states.
+    pub max_points: u64,
+    /// How many bytes the recoveries may read, roughly: bounds the time when files are large.
+    pub max_bytes: u64,
+}
+
+impl Default for SweepOptions {
+    fn default() -> Self {
+        Self {
+            kinds: vec![CrashKind::Kill, CrashKind::Power],
+            max_points: 10_000,
+            max_bytes: 12 << 30,
+        }
+    }
+}
+
+/// What a crash at one point came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Whether the server came up again.
+    pub started: bool,
+    /// Acknowledged writes that are there again.
+    pub recovered: u64,
+    /// Acknowledged writes that are not.
+    pub lost: u64,
+    /// How long before the crash the oldest of those was acknowledged, in microseconds.
+    pub oldest_lost_us: u64,
+    /// How long the start took, in simulated microseconds.
+    pub recovery_us: u64,
+    /// Keys after the start.
+    pub keys: u64,
+    /// Whether this breaks what the policy promises, or leaves a hole in the order of writes.
+    pub broken: bool,
+}
+
+/// One point of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepPoint {
+    /// The number of the disk operation it lies before.
+    pub number: u64,
+    /// The operation in words.
+    pub words: String,
+    /// When, microseconds since the epoch.
+    pub at_us: u64,
+    /// Writes acknowledged by then.
+    pub acknowledged: u64,
+    /// The index of the scenario's line during which it was.
+    pub line: usize,
+    /// What each kind of crash came to, in the order of [`SweepOptions::kinds`].
+    pub outcomes: Vec<Outcome>,
+    /// Which start of a server would be repeated.
+    process: u32,
+    /// Whether it is the end of the run rather than an operation.
+    is_end: bool,
+}
+
+/// How far a sweep is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SweepProgress {
+    /// Whether it is done.
+    pub done: bool,
+    /// How much of it is, 0 to 1.
+    pub fraction: f64,
+    /// Points recovered so far.
+    pub points: u64,
+}
+
+enum Phase {
+    Count,
+    Sweep,
+    Done,
+}
+
+/// Operations and bytes counted in the first run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Census {
+    writes: u64,
+    others: u64,
+    /// The sizes of the disk at all operations, added up.
+    bytes: u128,
+}
+
+/// A sweep under way. See the module's documentation.
+pub struct Sweep {
+    seed: u64,
+    title: String,
+    lines: Vec<String>,
+    options: SweepOptions,
+    phase: Phase,
+    shell: Shell,
+    /// The line to be entered next.
+    next: usize,
+    census: Census,
+    stride: Stride,
+    /// Points that are waiting to be recovered.
+    waiting: VecDeque<Moment>,
+    points: Vec<SweepPoint>,
+    hasher: ImageHasher,
+    recoveries: BTreeMap<(u128, u32), Recovery>,
+    /// Different images recovered so far.
+    images: u64,
+    /// The configuration made last, and the text it was made from.
+    config: Option<(u32, Vec<u8>, Config)>,
+}
+
+/// Events of the simulation in one step of the first run.
+const EVENTS_PER_STEP: u64 = 5_000;
+
+impl Sweep {
+    /// A sweep of this run. Crashes that it arms itself (`crash … at N`) are left out of it.
+    pub fn new(scenario: &Scenario, options: SweepOptions) -> Self {
+        let arms = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            words.first() == Some(&"crash") && words.iter().rev().nth(1) == Some(&"at")
+        };
+        let lines = scenario.lines.iter().map(|(_, line)| line.clone());
+        Self {
+            seed: scenario.seed,
+            title: scenario.title.clone(),
+            lines: lines.filter(|line| !arms(line)).collect(),
+            options,
+            phase: Phase::Count,
+            shell: Shell::new(scenario.seed),
+            next: 0,
+            census: Census::default(),
+            stride: Stride {
+                writes: 1,
+                others: 1,
+            },
+            waiting: VecDeque::new(),
+            points: Vec::new(),
+            hasher: ImageHasher::default(),
+            recoveries: BTreeMap::new(),
+            images: 0,
+            config: None,
+        }
+    }
+
+    /// Does a little: some thousand events of the run, or one point. A point takes as long as a server takes to load its files.
+    pub fn step(&mut self) -> SweepProgress {
+        match self.phase {
+            Phase::Count => self.count(),
+            Phase::Sweep => match self.waiting.pop_front() {
+                Some(moment) => self.recover(&moment),
+                None => self.go_on(),
+            },
+            Phase::Done => {}
+        }
+        self.progress()
+    }
+
+    /// Runs to the end, unless `on_progress` says no.
+    pub fn run(&mut self, on_progress: &mut dyn FnMut(SweepProgress) -> bool) {
+        loop {
+            let progress = self.step();
+            if progress.done || !on_progress(progress) {
+                return;
+            }
+        }
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> SweepProgress {
+        /// The part of the first run in all the work.
+        const COUNTING: f64 = 0.05;
+        let fraction = match self.phase {
+            Phase::Count => COUNTING * self.next as f64 / self.lines.len().max(1) as f64,
+            Phase::Sweep => {
+                let planned = self.planned().max(1) as f64;
+                COUNTING + (1.0 - COUNTING) * (self.points.len() as f64 / planned).min(1.0)
+            }
+            Phase::Done => 1.0,
+        };
+        SweepProgress {
+            done: matches!(self.phase, Phase::Done),
+            fraction,
+            points: self.points.len() as u64,
+        }
+    }
+
+    /// The points so far, in the order of the run.
+    pub fn points(&self) -> &[SweepPoint] {
+        &self.points
+    }
+
+    /// What is swept.
+    pub fn options(&self) -> &SweepOptions {
+        &self.options
+    }
+
+    /// Enters lines and has events happen. Returns whether the run is over.
+    fn play(&mut self, events: u64) -> bool {
+        let progress = self.shell.run(events);
+        // What it prints is of no interest here.
+        self.shell.take_output();
+        if progress != Progress::Idle {
+            return false;
+        }
+        match self.lines.get(self.next) {
+            Some(line) => {
+                self.shell.enter(line);
+                self.next += 1;
+                false
+            }
+            None => true,
+        }
+    }
+
+    // The first run.
+
+    fn count(&mut self) {
+        self.shell.world_mut().log_ops();
+        let over = self.play(EVENTS_PER_STEP);
+        let used = u128::from(self.shell.world().disk().used_bytes());
+        for op in self.shell.world_mut().drain_ops() {
+            match op.op {
+                Op::Write => self.census.writes += 1,
+                _ => self.census.others += 1,
+            }
+            self.census.bytes += used;
+        }
+        if over {
+            self.begin_sweep();
+        }
+    }
+
+    fn begin_sweep(&mut self) {
+        self.stride = self.choose_stride();
+        self.shell = Shell::new(self.seed);
+        self.next = 0;
+        let stride = self.stride;
+        self.shell.world_mut().keep_moments(stride);
+        self.phase = Phase::Sweep;
+    }
+
+    /// As many points as allowed. Operations other than writes are rarer and more interesting, so they are thinned last.
+    fn choose_stride(&self) -> Stride {
+        let Census {
+            writes,
+            others,
+            bytes,
+        } = self.census;
+        let all = writes + others;
+        let mean_bytes = bytes / u128::from(all.max(1));
+        let images = mean_bytes * self.options.kinds.len() as u128;
+        let affordable = u128::from(self.options.max_bytes) / images.max(1);
+        let affordable = u64::try_from(affordable).unwrap_or(u64::MAX);
+        let most = self.options.max_points.min(affordable).max(16);
+        if all <= most {
+            return Stride {
+                writes: 1,
+                others: 1,
+            };
+        }
+        let others_every = others.div_ceil((most / 2).max(most.saturating_sub(writes)));
+        let others_every = others_every.max(1);
+        let left = most - others.div_ceil(others_every).min(most - 1);
+        Stride {
+            writes: writes.div_ceil(left).max(1),
+            others: others_every,
+        }
+    }
+
+    /// How many points there will be.
+    fn planned(&self) -> u64 {
+        self.census.writes.div_ceil(self.stride.writes)
+            + self.census.others.div_ceil(self.stride.others)
+            + 1
+    }
+
+    // The second run.
+
+    fn go_on(&mut self) {
+        let over = self.play(1);
+        let moments = self.shell.world_mut().take_moments();
+        self.waiting.extend(moments);
+        if over && self.waiting.is_empty() {
+            if self.shell.world().running() {
+                let last = self.shell.world().last_moment();
+                self.recover(&last);
+            }
+            self.phase = Phase::Done;
+            self.recoveries.clear();
+            self.hasher = ImageHasher::default();
+        }
+    }
+
+    fn recover(&mut self, moment: &Moment) {
+        let kinds = self.options.kinds.clone();
+        let outcomes = kinds
+            .into_iter()
+            .map(|kind| self.outcome(moment, kind))
+            .collect();
+        self.points.push(SweepPoint {
+            number: moment.op.number,
+            words: report::words(&moment.op),
+            at_us: moment.at_us,
+            acknowledged: moment.acknowledged,
+            line: self.next.saturating_sub(1),
+            outcomes,
+            process: moment.process,
+            is_end: moment.op.op == Op::Close,
+        });
+    }
+
+    fn outcome(&mut self, moment: &Moment, kind: CrashKind) -> Outcome {
+        let mut disk = moment.disk.clone();
+        kind.strike(&mut disk);
+        let key = (disk.image_hash(&mut self.hasher), moment.process);
+        let recovery = match self.recoveries.get(&key) {
+            Some(recovery) => *recovery,
+            None => {
+                let recovery = self.start_on(disk, moment);
+                self.recoveries.insert(key, recovery);
+                self.images += 1;
+                recovery
+            }
+        };
+        self.judge(moment, kind, recovery)
+    }
+
+    /// Starts the server again on a crashed disk.
+    fn start_on(&mut self, disk: SimDisk, moment: &Moment) -> Recovery {
+        let Some(start) = self.shell.start_of(moment.process) else {
+            return Recovery::default();
+        };
+        let path = start.config_path();
+        let text = disk.read(&path).unwrap_or_default();
+        let known = self.config.as_ref().filter(|(process, known, _)| {
+            // What a file includes may have changed.
+            *process == moment.process
+                && *known == text
+                && !text.windows(7).any(|w| w == b"include")
+        });
+        let config = match known {
+            Some((.., config)) => config.clone(),
+            None => match start.configuration(&disk) {
+                Ok(config) => {
+                    self.config = Some((moment.process, text, config.clone()));
+                    config
+                }
+                Err(_) => return Recovery::default(),
+            },
+        };
+        (self.shell.world()).recover(disk, config, &path, moment.at_us)
+    }
+
+    fn judge(&self, moment: &Moment, kind: CrashKind, recovery: Recovery) -> Outcome {
+        let world = self.shell.world();
+        let acknowledged = moment.acknowledged;
+        let Some(writes) = recovery.writes.filter(|_| recovery.started) else {
+            let started = recovery.started;
+            return Outcome {
+                started,
+                recovered: if started { acknowledged } else { 0 },
+                lost: if started { 0 } else { acknowledged },
+                recovery_us: recovery.took_us,
+                keys: recovery.keys,
+                broken: !started,
+                ..Outcome::default()
+            };
+        };
+        let (among, oldest_at_us) = world.acknowledged_among(writes);
+        let recovered = among.min(acknowledged);
+        let lost = acknowledged - recovered;
+        let oldest_lost_us = match oldest_at_us {
+            _ if lost == 0 => 0,
+            Some(at_us) => moment.at_us.saturating_sub(at_us),
+            // The run itself has gone through a crash since, and forgotten what that took.
+            None => world.verdict().map_or(0, |verdict| {
+                let oldest_us = verdict.crashed_at_us - verdict.oldest_lost_ms * 1000;
+                moment.at_us.saturating_sub(oldest_us)
+            }),
+        };
+        let outcome = Outcome {
+            started: true,
+            recovered,
+            lost,
+            oldest_lost_us,
+            recovery_us: recovery.took_us,
+            keys: recovery.keys,
+            broken: false,
+        };
+        let kept = keeps(&moment.promise, kind, &recovery, writes, &outcome);
+        Outcome {
+            broken: !kept,
+            ..outcome
+        }
+    }
+
+    /// The point as a scenario: the run up to there, the crash, a restart, and what it took.
+    pub fn cell(&self, point: &SweepPoint, kind: CrashKind) -> String {
+        let what = if point.is_end {
+            "the end of the run".to_owned()
+        } else {
+            format!("operation {}", point.number)
+        };
+        let title = self.title.split_once(": ").map_or(&*self.title, |it| it.0);
+        let mut text = format!(
+            "# lastsave scenario 1\n# {title}, {} at {what}\nseed {}\n\n",
+            kind.word(),
+            self.seed
+        );
+        let mut lines: Vec<&str> = self.lines[..(point.line + 1).min(self.lines.len())]
+            .iter()
+            .map(String::as_str)
+            .collect();
+        let armed = kind.line((!point.is_end).then_some(point.number));
+        let tearing = matches!(kind, CrashKind::Torn(_)).then_some("fault tearing");
+        if point.is_end {
+            lines.extend(tearing);
+            lines.push(&armed);
+        } else {
+            // A new disk counts from the beginning.
+            let made = lines.iter().rposition(|line| line.trim() == "mkfs");
+            let at = made.filter(|at| *at < point.line).map_or(0, |at| at + 1);
+            lines.insert(at, &armed);
+            if let Some(tearing) = tearing {
+                lines.insert(at, tearing);
+            }
+        }
+        for line in lines {
+            text.push_str(line);
+            text.push('\n');
+        }
+        if let Some(start) = self.shell.start_of(point.process) {
+            let line = match start.stdin.as_str() {
+                "" => start.text.clone(),
+                conf => crate::presets::command_line(conf),
+            };
+            text.push_str(&format!("{line}\n"));
+            if point.process > 1 || point.acknowledged > 0 {
+                text.push_str("verdict\n");
+            }
+        }
+        text
+    }
+}
+
+/// How old the oldest lost write may be under `everysec`, in microseconds: a sync a second, and one may be late.
+const EVERYSEC_US: u64 = 2_000_000;
+
+/// Whether a recovery keeps what the policy promises.
+fn keeps(
+    promise: &Promise,
+    kind: CrashKind,
+    recovery: &Recovery,
+    writes: usize,
+    outcome: &Outcome,
+) -> bool {
+    if !recovery.whole {
+        return false;
+    }
+    if !promise.log || !recovery.log {
+        // A log that a restart does not look at promises nothing.
+        return promise.log || recovery.log || writes >= promise.saved;
+    }
+    match kind {
+        CrashKind::Kill => outcome.lost == 0,
+        _ if promise.always => outcome.lost == 0,
+        _ => {
+            let late = promise.everysec && !promise.faults && outcome.oldest_lost_us > EVERYSEC_US;
+            writes >= promise.synced && !late
+        }
+    }
+}
