@@ -118,6 +118,10 @@ pub struct Engine {
     /// How many background jobs to come find no memory for their child.
     pub(crate) failing_forks: u64,
     pub(crate) load_report: LoadReport,
+    /// Where loading has ended.
+    pub(crate) load_end: crate::persistence::LoadEnd,
+    /// See [`Engine::go_on_from`].
+    pub(crate) loaded_before: Option<Box<crate::persistence::Loaded>>,
     pub(crate) process: crate::ProcessFacts,
 }
 
@@ -172,6 +176,8 @@ impl Engine {
             last_job: 0,
             failing_forks: 0,
             load_report: LoadReport::default(),
+            load_end: crate::persistence::LoadEnd::default(),
+            loaded_before: None,
             process: crate::ProcessFacts::default(),
             config,
             host,

@@ -74,6 +74,7 @@ pub use job::{Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotSpec, Snaps
 pub use log::{Level, format_log_line, format_log_line_as};
 pub use observe::Stopwatch;
 pub use output::{ClientId, Event, ExitReason, Output, Signal};
+pub use persistence::Loaded;
 pub use status::{AofStatus, LoadProgress, LoadReport, LoadSource, LoadedFile, Status};
 
 /// The version of Redis whose behaviour this is, as INFO and HELLO state it.

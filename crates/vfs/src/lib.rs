@@ -239,6 +239,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads `file` from an offset on.
+    pub fn from(vfs: &'a mut dyn Vfs, file: FileId, offset: u64) -> Self {
+        Self {
+            offset,
+            ..Self::new(vfs, file)
+        }
+    }
+
     /// Where the next read begins.
     pub fn offset(&self) -> u64 {
         self.offset

@@ -18,7 +18,8 @@ mod superseded;
 mod tests;
 
 pub(crate) use aof::{Aof, FlushSleep};
-pub(crate) use load::Loading;
+pub use load::Loaded;
+pub(crate) use load::{LoadEnd, Loading};
 pub(crate) use rewrites::Rewrites;
 pub(crate) use save::Saves;
 pub(crate) use snapshot::Snapshot;

@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use lastsave_engine::Config;
+use lastsave_engine::{Config, Loaded};
 use lastsave_vfs::{ImageHasher, Op, SimDisk, Stride, Survival};
 use serde::{Deserialize, Serialize};
 
@@ -196,8 +196,8 @@ pub struct Sweep {
     next: usize,
     census: Census,
     stride: Stride,
-    /// Points that are waiting to be recovered.
-    waiting: VecDeque<Moment>,
+    /// Points that are waiting to be recovered, with the index of their line.
+    waiting: VecDeque<(usize, Moment)>,
     points: Vec<SweepPoint>,
     hasher: ImageHasher,
     recoveries: BTreeMap<(u128, u32), Recovery>,
@@ -205,7 +205,26 @@ pub struct Sweep {
     images: u64,
     /// The configuration made last, and the text it was made from.
     config: Option<(u32, Vec<u8>, Config)>,
+    /// By the kind of crash, the last start: the next may go on from it.
+    warm: Vec<Option<Warm>>,
+    /// How many starts went on from another.
+    resumed: u64,
+    /// Has every start begin at the beginning.
+    #[cfg(test)]
+    cold: bool,
 }
+
+/// A start that another may go on from.
+struct Warm {
+    process: u32,
+    config: Vec<u8>,
+    /// The disk that it was on.
+    disk: SimDisk,
+    loaded: Loaded,
+}
+
+/// One in so many starts that went on from another is repeated from the beginning, to see that it comes to the same.
+const CHECK_EVERY: u64 = 256;
 
 /// Events of the simulation in one step of the first run.
 const EVENTS_PER_STEP: u64 = 5_000;
@@ -237,6 +256,10 @@ impl Sweep {
             recoveries: BTreeMap::new(),
             images: 0,
             config: None,
+            warm: Vec::new(),
+            resumed: 0,
+            #[cfg(test)]
+            cold: false,
         }
     }
 
@@ -245,7 +268,7 @@ impl Sweep {
         match self.phase {
             Phase::Count => self.count(),
             Phase::Sweep => match self.waiting.pop_front() {
-                Some(moment) => self.recover(&moment),
+                Some((line, moment)) => self.recover(line, &moment),
                 None => self.go_on(),
             },
             Phase::Done => {}
@@ -346,7 +369,10 @@ impl Sweep {
         } = self.census;
         let all = writes + others;
         let mean_bytes = bytes / u128::from(all.max(1));
-        let images = mean_bytes * self.options.kinds.len() as u128;
+        // Of the others, each goes on from the one before.
+        let torn = |kind: &&CrashKind| matches!(kind, CrashKind::Torn(_));
+        let whole = self.options.kinds.iter().filter(torn).count() as u128;
+        let images = mean_bytes * whole + mean_bytes / 64;
         let affordable = u128::from(self.options.max_bytes) / images.max(1);
         let affordable = u64::try_from(affordable).unwrap_or(u64::MAX);
         let most = self.options.max_points.min(affordable).max(16);
@@ -375,24 +401,25 @@ impl Sweep {
     // The second run.
 
     fn go_on(&mut self) {
+        let line = self.next.saturating_sub(1);
         let over = self.play(1);
         let moments = self.shell.world_mut().take_moments();
-        self.waiting.extend(moments);
+        self.waiting
+            .extend(moments.into_iter().map(|moment| (line, moment)));
         if over && self.waiting.is_empty() {
             if self.shell.world().running() {
                 let last = self.shell.world().last_moment();
-                self.recover(&last);
+                self.recover(line, &last);
             }
             self.phase = Phase::Done;
             self.recoveries.clear();
+            self.warm.clear();
             self.hasher = ImageHasher::default();
         }
     }
 
-    fn recover(&mut self, moment: &Moment) {
-        let kinds = self.options.kinds.clone();
-        let outcomes = kinds
-            .into_iter()
+    fn recover(&mut self, line: usize, moment: &Moment) {
+        let outcomes = (0..self.options.kinds.len())
             .map(|kind| self.outcome(moment, kind))
             .collect();
         self.points.push(SweepPoint {
@@ -400,21 +427,22 @@ impl Sweep {
             words: report::words(&moment.op),
             at_us: moment.at_us,
             acknowledged: moment.acknowledged,
-            line: self.next.saturating_sub(1),
+            line,
             outcomes,
             process: moment.process,
             is_end: moment.op.op == Op::Close,
         });
     }
 
-    fn outcome(&mut self, moment: &Moment, kind: CrashKind) -> Outcome {
+    fn outcome(&mut self, moment: &Moment, index: usize) -> Outcome {
+        let kind = self.options.kinds[index];
         let mut disk = moment.disk.clone();
         kind.strike(&mut disk);
         let key = (disk.image_hash(&mut self.hasher), moment.process);
         let recovery = match self.recoveries.get(&key) {
             Some(recovery) => *recovery,
             None => {
-                let recovery = self.start_on(disk, moment);
+                let recovery = self.start_on(disk, moment, index);
                 self.recoveries.insert(key, recovery);
                 self.images += 1;
                 recovery
@@ -423,8 +451,8 @@ impl Sweep {
         self.judge(moment, kind, recovery)
     }
 
-    /// Starts the server again on a crashed disk.
-    fn start_on(&mut self, disk: SimDisk, moment: &Moment) -> Recovery {
+    /// Starts the server again on a crashed disk: from where the last start came to, if all that is new is at the log's end.
+    fn start_on(&mut self, disk: SimDisk, moment: &Moment, kind: usize) -> Recovery {
         let Some(start) = self.shell.start_of(moment.process) else {
             return Recovery::default();
         };
@@ -434,19 +462,49 @@ impl Sweep {
             // What a file includes may have changed.
             *process == moment.process
                 && *known == text
-                && !text.windows(7).any(|w| w == b"include")
+                && !text.windows(7).any(|word| word == b"include")
         });
         let config = match known {
             Some((.., config)) => config.clone(),
             None => match start.configuration(&disk) {
                 Ok(config) => {
-                    self.config = Some((moment.process, text, config.clone()));
+                    self.config = Some((moment.process, text.clone(), config.clone()));
                     config
                 }
                 Err(_) => return Recovery::default(),
             },
         };
-        (self.shell.world()).recover(disk, config, &path, moment.at_us)
+        self.warm.resize_with(self.options.kinds.len(), || None);
+        let warm = self.warm[kind].take().filter(|warm| {
+            let last = warm.loaded.last_file();
+            warm.process == moment.process
+                && warm.config == text
+                && last.is_some_and(|(path, len)| disk.has_grown_from(&warm.disk, path, len))
+        });
+        let world = self.shell.world();
+        let from = |before| {
+            let (disk, config) = (disk.clone(), config.clone());
+            world.recover(disk, config, &path, moment.at_us, before)
+        };
+        let resumes = warm.is_some();
+        let (mut recovery, mut loaded) = from(warm.map(|warm| warm.loaded));
+        if resumes {
+            self.resumed += 1;
+            if !recovery.started || self.resumed.is_multiple_of(CHECK_EVERY) {
+                let (again, loaded_again) = from(None);
+                debug_assert_eq!(again, recovery, "a start that goes on comes to the same");
+                (recovery, loaded) = (again, loaded_again);
+            }
+        }
+        #[cfg(test)]
+        let loaded = loaded.filter(|_| !self.cold);
+        self.warm[kind] = loaded.map(|loaded| Warm {
+            process: moment.process,
+            config: text,
+            disk,
+            loaded,
+        });
+        recovery
     }
 
     fn judge(&self, moment: &Moment, kind: CrashKind, recovery: Recovery) -> Outcome {
@@ -469,12 +527,14 @@ impl Sweep {
         let lost = acknowledged - recovered;
         let oldest_lost_us = match oldest_at_us {
             _ if lost == 0 => 0,
-            Some(at_us) => moment.at_us.saturating_sub(at_us),
+            Some(at_us) => {
+                let ended_at_us = moment.ended_at_us.unwrap_or(moment.at_us);
+                ended_at_us.saturating_sub(at_us)
+            }
             // The run itself has gone through a crash since, and forgotten what that took.
-            None => world.verdict().map_or(0, |verdict| {
-                let oldest_us = verdict.crashed_at_us - verdict.oldest_lost_ms * 1000;
-                moment.at_us.saturating_sub(oldest_us)
-            }),
+            None => world
+                .verdict()
+                .map_or(0, |verdict| verdict.oldest_lost_ms * 1000),
         };
         let outcome = Outcome {
             started: true,

@@ -108,6 +108,8 @@ pub struct World {
     wreck: Option<Arc<wreck::Wreck>>,
     /// Snapshots that the last server was writing when it ended.
     unheard_cuts: Vec<server::Cut>,
+    /// Whether the last server ended in the middle of a disk operation.
+    ended_at_point: bool,
     /// A crash that is to happen by itself.
     armed: Option<Armed>,
     /// One that has, and has not been told of.
@@ -159,6 +161,7 @@ impl World {
             meaning: annotate::Memory::default(),
             wreck: None,
             unheard_cuts: Vec::new(),
+            ended_at_point: false,
             armed: None,
             happened: None,
             moments: Vec::new(),

@@ -4,7 +4,7 @@
 //! left before it was tried have been received.
 
 use lastsave_engine::config::FsyncPolicy;
-use lastsave_engine::{Config, Engine, Host, LoadSource, Output};
+use lastsave_engine::{Config, Engine, Host, LoadSource, Loaded, Output};
 use lastsave_vfs::{CrashPoint, OpRecord, SimDisk, Stride, Survival};
 
 use super::World;
@@ -30,6 +30,8 @@ pub(crate) struct Moment {
     /// The disk before it.
     pub(crate) disk: SimDisk,
     pub(crate) at_us: u64,
+    /// When the last server ended, if this is in the middle of the next one's start.
+    pub(crate) ended_at_us: Option<u64>,
     /// Writes acknowledged by then.
     pub(crate) acknowledged: u64,
     /// Which server process was running, or starting.
@@ -126,6 +128,7 @@ impl World {
                 self.disk.kill();
             }
         }
+        self.ended_at_point = true;
         self.happened = Some(armed);
     }
 
@@ -168,11 +171,18 @@ impl World {
                 op,
                 disk: boundary.disk,
                 at_us: self.now_us,
+                ended_at_us: self.ended_at_us(),
                 acknowledged: self.ledger.acknowledged(),
                 process: self.processes,
                 promise: self.promise,
             });
         }
+    }
+
+    /// When the last server ended, while there is no other.
+    fn ended_at_us(&self) -> Option<u64> {
+        let ended = self.ended.as_ref().filter(|_| self.server.is_none());
+        ended.map(|ended| ended.at_us)
     }
 
     /// What the end of the run is for a sweep: the last point, before an operation that never came.
@@ -191,6 +201,7 @@ impl World {
             },
             disk,
             at_us: self.now_us,
+            ended_at_us: None,
             acknowledged: self.ledger.acknowledged(),
             process: self.processes,
             promise: self.promise,
@@ -221,14 +232,16 @@ impl World {
             });
     }
 
-    /// Starts a server on a disk that has crashed, as [`World::start_server`] would on this machine.
+    /// Starts a server on a disk that has crashed, as [`World::start_server`] would on this machine. It may go on from what was
+    /// loaded `before`, and returns what was loaded now.
     pub(crate) fn recover(
         &self,
         mut disk: SimDisk,
         config: Config,
         config_path: &str,
         crashed_at_us: u64,
-    ) -> Recovery {
+        before: Option<Loaded>,
+    ) -> (Recovery, Option<Loaded>) {
         let seed = mix(self.seed.wrapping_add(u64::from(self.processes + 1)));
         let host = Host {
             pid: self.next_pid(),
@@ -240,6 +253,9 @@ impl World {
         let ready_us = crashed_at_us + self.profile.process_start_us;
         let mut loaded_us = ready_us;
         let mut engine = Engine::new(config, host, seed);
+        if let Some(before) = before {
+            engine.go_on_from(before);
+        }
         engine.start(ready_us, &mut disk, &mut |_, progress| {
             loaded_us = ready_us + self.profile.loading_us(progress);
             loaded_us
@@ -248,18 +264,20 @@ impl World {
         let exited = std::iter::from_fn(|| engine.poll_output())
             .any(|output| matches!(output, Output::Exit(..)));
         let report = engine.load_report();
-        let writes = match self.found(&disk, report) {
+        let writes = match self.found(&disk, report, true) {
             Found::Exactly(writes) => Some(writes),
             Found::Unknown => None,
         };
-        Recovery {
+        let recovery = Recovery {
             started: !exited,
             log: engine.config().appendonly,
             writes,
             whole: report.source != LoadSource::Aof || self.is_whole(&disk, &engine),
             keys: engine.keyspace().len() as u64,
             took_us,
-        }
+        };
+        let loaded = if exited { None } else { engine.into_loaded() };
+        (recovery, loaded)
     }
 
     /// Whether each file loaded goes on where those before it ended, or before.

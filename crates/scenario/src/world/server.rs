@@ -257,6 +257,7 @@ impl World {
         self.ledger.process_ended();
         let offsets = server.offsets();
         self.unheard_cuts = server.cuts.clone();
+        self.ended_at_point = false;
         self.ended = Some(Ended {
             keyspace: Arc::new(server.engine.into_keyspace()),
             cause: cause.to_owned(),

@@ -64,7 +64,7 @@ impl World {
             }
             _ => None,
         };
-        let found = self.found(&self.disk, report);
+        let found = self.found(&self.disk, report, self.ended_at_point);
         let recovered = match (&found, &difference) {
             (Found::Exactly(writes), _) => *writes,
             (Found::Unknown, Some(difference)) => self.estimate(difference),
@@ -79,8 +79,9 @@ impl World {
             .set_exposed(self.now_us, self.ledger.exposed());
     }
 
-    /// How many writes the files loaded from this disk hold, as the ledger knows them.
-    pub(super) fn found(&self, disk: &SimDisk, report: &LoadReport) -> Found {
+    /// How many writes the files loaded from this disk hold, as the ledger knows them. If the crash was `at_point`, there may
+    /// be files that were made but never heard of: they are empty.
+    pub(super) fn found(&self, disk: &SimDisk, report: &LoadReport, at_point: bool) -> Found {
         let inode = |path: &str| disk.inode(path);
         // A snapshot may stand before its end is heard of.
         let snapshot = |path: &str, inode| {
@@ -101,8 +102,7 @@ impl World {
                     let log = self.ledger.log(inode, file.used_len);
                     match log.or_else(|| snapshot(&file.path, inode)) {
                         Some(held) => writes = writes.max(held),
-                        // A file that a crash has kept from its first command.
-                        None if file.items == 0 => {}
+                        None if at_point && file.items == 0 => {}
                         None => return Found::Unknown,
                     }
                 }

@@ -118,6 +118,19 @@ impl SimDisk {
     }
 }
 
+impl SimDisk {
+    /// Whether nothing that a program can find out differs from an earlier state of this disk but the bytes of one file
+    /// behind its first `len`. `false` also while faults are in force: a program may meet them at other calls.
+    pub fn has_grown_from(&self, earlier: &Self, path: &str, len: u64) -> bool {
+        let Some(inode) = self.inode(path) else {
+            return false;
+        };
+        let calm =
+            |disk: &Self| disk.faults().is_empty() && !disk.read_only && disk.capacity.is_none();
+        calm(self) && calm(earlier) && self.tree.has_grown_from(&earlier.tree, inode, len)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -342,6 +342,18 @@ impl Image {
             .sum()
     }
 
+    /// Whether the first `len` bytes, which both have and can be read, are the same.
+    pub(super) fn begins_as(&self, other: &Self, len: u64) -> bool {
+        if len > self.len.min(other.len) || !self.bad.is_empty() || !other.bad.is_empty() {
+            return false;
+        }
+        let (pages, within) = split(len);
+        let whole = self.pages[..pages].iter().zip(&other.pages[..pages]);
+        let mut same = whole.map(|(page, other)| Arc::ptr_eq(page, other) || page == other);
+        same.all(|same| same)
+            && (within == 0 || self.pages[pages][..within] == other.pages[pages][..within])
+    }
+
     /// Adds the size, the bytes and the unreadable sectors to `words`. `seen` are the pages that were hashed for this file
     /// last, and is brought up to date.
     pub(super) fn hash_into(&self, seen: &mut Vec<(Arc<Page>, u64)>, words: &mut Vec<u64>) {

@@ -403,6 +403,39 @@ impl Tree {
         seen
     }
 
+    /// Whether the names, permissions and bytes are those of an earlier tree, but for the bytes of one file behind its first
+    /// `len`.
+    pub(super) fn has_grown_from(&self, earlier: &Self, inode: u64, len: u64) -> bool {
+        let named = |tree: &Self| {
+            let mut all = Vec::new();
+            tree.visit(&mut |path, inode, mode, _| all.push((path.to_owned(), inode, mode)));
+            all
+        };
+        let now = named(self);
+        now == named(earlier)
+            && now.iter().all(|(_, other, _)| {
+                let (Some(now), Some(before)) = (self.nodes.get(other), earlier.nodes.get(other))
+                else {
+                    return false;
+                };
+                if Arc::ptr_eq(now, before) {
+                    return true;
+                }
+                match (&**now, &**before) {
+                    (Node::Dir(_), Node::Dir(_)) => true,
+                    (Node::File(now), Node::File(before)) => {
+                        let same = if *other == inode {
+                            len
+                        } else {
+                            now.image.len().max(before.image.len())
+                        };
+                        now.image.begins_as(&before.image, same)
+                    }
+                    _ => false,
+                }
+            })
+    }
+
     /// Shows every file and directory that has a name, with its path, inode and permissions, in a fixed order.
     pub(super) fn visit(&self, show: &mut dyn FnMut(&str, u64, u16, &Node)) {
         let mut open = vec![(String::new(), ROOT)];

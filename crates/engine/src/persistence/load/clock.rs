@@ -51,6 +51,19 @@ impl<'a> Clock<'a> {
         }
     }
 
+    /// Goes on from what was loaded before: `bytes_before` of it are in files that come before the one to be gone on with.
+    pub(super) fn take_over(&mut self, progress: LoadProgress, bytes_before: u64) {
+        self.progress = progress;
+        self.bytes_before = bytes_before;
+        self.asked_at_bytes = progress.bytes;
+        self.asked_at_delay_us = progress.delay_us;
+    }
+
+    /// How far loading has come.
+    pub(super) fn progress(&self) -> LoadProgress {
+        self.progress
+    }
+
     /// How many are to come of what `loaded` have come of so far, if `total_bytes` of files go on as they began.
     pub(super) fn to_come(&self, loaded: usize, total_bytes: u64) -> usize {
         let left = total_bytes.saturating_sub(self.progress.bytes);

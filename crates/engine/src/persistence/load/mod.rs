@@ -10,6 +10,7 @@ mod listed;
 mod open;
 mod replay;
 mod snapshot;
+mod warm;
 
 use lastsave_aof::{FileInfo, FileType, Manifest, Names, persist};
 use lastsave_vfs::{Errno, FileId, OpenMode, SyncKind, Vfs};
@@ -18,6 +19,9 @@ pub(crate) use self::clock::Loading;
 use self::clock::{Clock, Ended};
 use self::replay::{Replayed, Replayer};
 use self::snapshot::{Rest, SnapshotError};
+pub(crate) use self::warm::LoadEnd;
+pub use self::warm::Loaded;
+use self::warm::Resumed;
 use crate::engine::Engine;
 use crate::faithful::Defect;
 use crate::{Level, LoadProgress, LoadSource, LoadedFile};
@@ -28,6 +32,8 @@ struct Part<'a> {
     path: String,
     /// Whether no bytes of the log follow it.
     is_last: bool,
+    /// Where it is to be gone on with, if the files before it are loaded already.
+    resumed: Option<Resumed>,
 }
 
 /// A single file of Redis before 7.0, to be loaded where it is and moved into the directory only when that has gone well.
@@ -205,7 +211,10 @@ impl Engine {
         self.begin_loading(total_bytes);
         self.load_report.source = LoadSource::Aof;
         let mut replayer = Replayer::default();
-        for (index, info) in files.iter().enumerate() {
+        let paths: Vec<String> = files.iter().map(|info| names.path(&info.name)).collect();
+        let resumed = self.take_over(&paths, clock);
+        let loaded = resumed.map_or(0, |_| files.len() - 1);
+        for (index, info) in files.iter().enumerate().skip(loaded) {
             let started_us = self.now_us;
             // A rewrite names its new file before the old one is synced, but writes nothing to it until then. So a power
             // loss may tear the old one while the new one is empty.
@@ -219,6 +228,7 @@ impl Engine {
                 info,
                 path: path_of(info),
                 is_last,
+                resumed,
             };
             self.load_aof_file(&part, names, &mut replayer, vfs, clock)?;
             let seconds = self.seconds_since(started_us, clock)?;
@@ -235,6 +245,11 @@ impl Engine {
                 ),
             );
         }
+        let goes_on = replayer.ends_whole()
+            && files
+                .last()
+                .is_some_and(|info| info.file_type == FileType::Incr);
+        self.note_end(clock, replayer.db(), goes_on);
         Ok(())
     }
 
@@ -250,6 +265,7 @@ impl Engine {
             info,
             path,
             is_last,
+            resumed,
         } = part;
         let name = &info.name;
         let file = vfs.open(path, OpenMode::Read).map_err(|error| {
@@ -258,7 +274,10 @@ impl Engine {
         let file_len = vfs.len(file).unwrap_or(0);
         // Every file is loaded by a new stand-in, in database 0.
         *replayer = Replayer::default();
-        let loaded = self.load_open_file(info, names, file, replayer, vfs, clock);
+        let loaded = match resumed {
+            Some(resumed) => self.load_rest(&info.name, file, *resumed, replayer, vfs, clock),
+            None => self.load_open_file(info, names, file, replayer, vfs, clock),
+        };
         vfs.close(file);
         let replayed = loaded?;
         if let Some(len) = replayed.cut_to {
@@ -272,6 +291,27 @@ impl Engine {
             unchecked_from: replayed.unchecked_from,
         });
         Ok(())
+    }
+
+    /// Loads what is behind the commands that are loaded already.
+    fn load_rest(
+        &mut self,
+        name: &str,
+        file: FileId,
+        resumed: Resumed,
+        replayer: &mut Replayer,
+        vfs: &mut dyn Vfs,
+        clock: &mut Clock<'_>,
+    ) -> Result<Replayed, String> {
+        replayer.select(resumed.db);
+        let rest = Rest {
+            ahead: Vec::new(),
+            reader: lastsave_vfs::Reader::from(vfs, file, resumed.offset),
+            offset: resumed.offset,
+        };
+        let mut replayed = self.replay(name, rest, replayer, clock)?;
+        replayed.items += resumed.items;
+        Ok(replayed)
     }
 
     fn load_open_file(

@@ -36,6 +36,25 @@ pub(super) struct Replayer {
     /// The commands behind MULTI, and the file offset before it.
     transaction: Option<(u64, Vec<ArgsBuf>)>,
     reply: Reply,
+    /// Whether a transaction was left open and reverted.
+    reverted: bool,
+}
+
+impl Replayer {
+    /// The database that the next command is about.
+    pub(super) fn db(&self) -> usize {
+        self.db
+    }
+
+    /// Goes on in this database.
+    pub(super) fn select(&mut self, db: usize) {
+        self.db = db;
+    }
+
+    /// Whether nothing was taken back.
+    pub(super) fn ends_whole(&self) -> bool {
+        !self.reverted
+    }
 }
 
 impl Engine {
@@ -113,6 +132,7 @@ impl Engine {
         clock.end_file(reader.offset());
         let mut cut_to = torn_at;
         if let Some((before_multi, _)) = replayer.transaction.take() {
+            replayer.reverted = true;
             self.log(
                 Level::Warning,
                 format!("Revert incomplete MULTI/EXEC transaction in AOF file {name}"),
