@@ -125,8 +125,7 @@ impl SimDisk {
         let Some(inode) = self.inode(path) else {
             return false;
         };
-        let calm =
-            |disk: &Self| disk.faults().is_empty() && !disk.read_only && disk.capacity.is_none();
+        let calm = |disk: &Self| disk.faults().is_empty() && !disk.read_only;
         calm(self) && calm(earlier) && self.tree.has_grown_from(&earlier.tree, inode, len)
     }
 }
