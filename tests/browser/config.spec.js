@@ -72,7 +72,7 @@ test("bytes and what they mean point at each other", async ({ page }) => {
   await tab(page, "Files");
   await expect(page.getByRole("button", { name: /incr\.aof/ })).toHaveAttribute("aria-current", "true");
   await expect(page.locator(".hex .unsynced").first()).toBeVisible();
-  const note = page.locator(".notes button", { hasText: "session:1" });
+  const note = page.locator(".notes button", { hasText: "session:1" }).first();
   await note.hover();
   await expect(page.locator(".hex .lit").first()).toBeVisible();
   await line(page).focus();

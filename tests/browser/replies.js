@@ -48,5 +48,4 @@ export const REPLIES = [
   ["GEOADD g 13.361389 38.115556 Palermo", "(integer) 1\n"],
   ["GEOPOS g Palermo none", "1) 1) \"13.36138933897018433\"\n   2) \"38.11555639549629859\"\n2) (nil)\n"],
   ["OBJECT FREQ a", "(error) ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.\n"],
-  ["FLUSHALL", "OK\n"],
 ];
