@@ -42,7 +42,8 @@ pub use units::parse_duration_us;
 pub use view::{
     AlertView, Annotation, AnnotationKind, CheckView, ClockView, ConfigRow, FileRow, FileView,
     FilesRequest, KeyDetail, KeyName, KeyPlace, KeyRow, KeysRequest, KeysView, LayersView,
-    MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View, ViewRequest,
+    MarkKind, TimelineMark, TimelinePoint, TimelineView, VerdictView, View, ViewRequest, WriteFate,
+    WriteRow, WritesFilter, WritesRequest, WritesView,
 };
 pub use world::{
     ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, Pace, START_US, WorkloadKind,

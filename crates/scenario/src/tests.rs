@@ -1,6 +1,7 @@
 //! The shell and its world as a whole: determinism, and lines that nobody should type.
 
 mod faults;
+mod writes;
 
 use crate::world::random::Random;
 use crate::{FilesRequest, KeysRequest, Progress, Scenario, Shell, ViewRequest, run};
@@ -25,6 +26,10 @@ verdict
 
 fn everything() -> ViewRequest {
     ViewRequest {
+        writes: Some(crate::WritesRequest {
+            limit: 20,
+            ..crate::WritesRequest::default()
+        }),
         keys: Some(KeysRequest {
             db: 0,
             filter: "1".into(),

@@ -83,6 +83,18 @@ pub(crate) fn about(us: u64) -> String {
     }
 }
 
+/// The time of day: `02:31:07.120`.
+pub(crate) fn time_of_day(at_us: u64) -> String {
+    let second = at_us / 1_000_000 % 86_400;
+    format!(
+        "{:02}:{:02}:{:02}.{:03}",
+        second / 3600,
+        second / 60 % 60,
+        second % 60,
+        at_us / 1000 % 1000
+    )
+}
+
 /// Reads a size: `10mb`, `1g`, `4096`, in Redis's units (`k` is 1000, `kb` is 1024).
 pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 9] = [

@@ -19,6 +19,33 @@ pub struct ViewRequest {
     pub timeline_points: usize,
     /// The expectations that were checked.
     pub checks: bool,
+    /// Single writes and what becomes of them.
+    pub writes: Option<WritesRequest>,
+}
+
+/// See [`ViewRequest::writes`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WritesRequest {
+    /// How many rows to skip.
+    pub offset: usize,
+    /// How many rows at most.
+    pub limit: usize,
+    /// Which.
+    pub which: WritesFilter,
+}
+
+/// Which writes are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WritesFilter {
+    /// All, with those that were never acknowledged.
+    #[default]
+    All,
+    /// Acknowledged ones that came back, or that any crash would leave.
+    Kept,
+    /// Acknowledged ones that the last crash took.
+    Lost,
+    /// Acknowledged ones that a crash now would take.
+    Exposed,
 }
 
 /// See [`ViewRequest::keys`].
@@ -73,6 +100,67 @@ pub struct KeyPlace {
     pub end: u64,
 }
 
+/// Single writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WritesView {
+    /// How many rows there are of what was asked for.
+    pub total: u64,
+    /// The rows asked for, in the order the writes were executed.
+    pub rows: Vec<WriteRow>,
+    /// All writes.
+    pub all: u64,
+    /// How many of them [`WritesFilter::Kept`] shows.
+    pub kept: u64,
+    /// How many of them [`WritesFilter::Lost`] shows.
+    pub lost: u64,
+    /// How many of them [`WritesFilter::Exposed`] shows.
+    pub exposed: u64,
+}
+
+/// One write. Times are microseconds since the epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteRow {
+    /// Its number, from 1, in the order of execution.
+    pub number: u64,
+    /// When its reply left, if it did.
+    pub acknowledged_at_us: Option<u64>,
+    /// The command's name.
+    pub command: String,
+    /// Its first key, escaped as redis-cli does.
+    pub key: String,
+    /// When it was appended to the log, if that was on.
+    pub appended_at_us: Option<u64>,
+    /// When the operating system took it.
+    pub written_at_us: Option<u64>,
+    /// When it became durable, by a sync or a finished save.
+    pub durable_at_us: Option<u64>,
+    /// The first finished snapshot that holds it.
+    pub base: Option<String>,
+    /// Where it stands.
+    pub fate: WriteFate,
+    /// Why, in words.
+    pub why: String,
+    /// The file of the log that has it, and its bytes there: path, start, end.
+    pub bytes: Option<(String, u64, u64)>,
+}
+
+/// Where a write stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WriteFate {
+    /// It came back after the last crash.
+    Kept,
+    /// The last crash took it.
+    Lost,
+    /// No crash takes it.
+    Durable,
+    /// A power loss would take it.
+    ExposedToPower,
+    /// A kill of the process would take it, and a power loss.
+    ExposedToKill,
+    /// Its reply has not left, or had not when the crash came: nobody was promised anything.
+    Unacknowledged,
+}
+
 /// What the page shows at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct View {
@@ -98,6 +186,8 @@ pub struct View {
     pub firing: u64,
     /// The alerts, those that do not fire as well; empty unless asked for.
     pub alerts: Vec<AlertView>,
+    /// Single writes.
+    pub writes: Option<WritesView>,
     /// The timeline.
     pub timeline: TimelineView,
     /// The expectations checked so far, in order.

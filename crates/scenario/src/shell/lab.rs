@@ -3,7 +3,7 @@
 use lastsave_vfs::Survival;
 
 use super::{Io, Shell, Style};
-use crate::units::{about, count, human, parse_duration_us, thousands};
+use crate::units::{about, count, human, parse_duration_us, thousands, time_of_day};
 use crate::world::Armed;
 
 /// What is counted over a stretch of time.
@@ -112,15 +112,7 @@ impl Shell {
 
     /// `03:17:00.050`.
     pub(super) fn clock_text(&self) -> String {
-        let now_us = self.world.now_us();
-        let second = now_us / 1_000_000 % 86_400;
-        format!(
-            "{:02}:{:02}:{:02}.{:03}",
-            second / 3600,
-            second / 60 % 60,
-            second % 60,
-            now_us / 1000 % 1000
-        )
+        time_of_day(self.world.now_us())
     }
 
     pub(super) fn date(&mut self, io: &mut Io, args: &[String]) -> i32 {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use lastsave_aof::SyncTicket;
+use lastsave_engine::config::FsyncPolicy;
 use lastsave_engine::{
     Engine, Job, JobId, JobKind, JobOutcome, SnapshotPart, SnapshotWriter, Step,
 };
@@ -12,6 +13,8 @@ use lastsave_vfs::{Errno, Error, Op, SyncKind, Vfs};
 
 use super::World;
 use super::random::mix;
+use super::server::Server;
+use super::verdict::NextSyncs;
 
 /// A job under way.
 #[derive(Clone)]
@@ -91,6 +94,35 @@ impl World {
     fn sync_us(&self, bytes: u64) -> u64 {
         let drawn = mix(self.seed ^ mix(self.disk.op_count()));
         self.profile.sync_us(bytes) + self.profile.sync_delay_us(drawn)
+    }
+
+    /// The syncs of a server's log that are to come.
+    pub(super) fn next_syncs(&self, server: &Server) -> NextSyncs {
+        let under_way = server
+            .jobs
+            .iter()
+            .find_map(|job| match (&job.work, job.due_us) {
+                (Work::Sync(ticket), Some(due_us)) => {
+                    Some((self.ledger.up_to_offset(ticket.offset), due_us))
+                }
+                _ => None,
+            });
+        let config = server.engine.config();
+        let suspended =
+            config.no_appendfsync_on_rewrite && server.jobs.iter().any(|job| job.kind().is_some());
+        let after_us = under_way.map_or(self.now_us, |(_, due_us)| due_us.max(self.now_us));
+        let begins_us = match config.appendfsync {
+            _ if suspended || server.log.is_none() => None,
+            FsyncPolicy::Always => Some(after_us),
+            // With the clock's next second.
+            FsyncPolicy::EverySec => Some((after_us / 1_000_000 + 1) * 1_000_000),
+            FsyncPolicy::No => None,
+        };
+        let bytes = self.disk.unsynced_bytes();
+        NextSyncs {
+            under_way,
+            next_us: begins_us.map(|begins_us| begins_us + self.profile.sync_us(bytes)),
+        }
     }
 
     /// How a snapshot that starts now is ordered to fail, if it is.

@@ -255,9 +255,10 @@ impl History {
             .count() as u64
     }
 
-    fn entry(&self, number: usize) -> Option<Entry> {
+    fn entry(&self, number: usize, in_log: bool) -> Option<Entry> {
         let write = self.writes.get(number)?;
-        let mut bases = self.bases.range(0..self.bases.len());
+        let bases = self.bases.range(0..self.bases.len());
+        let mut bases = bases.filter(|base| base.of_log == in_log);
         Some(Entry {
             number,
             acknowledged_at_us: write.acknowledged_at_us(),
@@ -408,8 +409,9 @@ impl Ledger {
     // Single writes.
 
     /// What is known of a write.
-    pub(crate) fn entry(&self, number: usize) -> Option<Entry> {
-        let mut entry = self.history.entry(number)?;
+    /// `in_log` says whether bases of the log count, or RDB files.
+    pub(crate) fn entry(&self, number: usize, in_log: bool) -> Option<Entry> {
+        let mut entry = self.history.entry(number, in_log)?;
         entry.bytes = self.bytes(number);
         Some(entry)
     }
@@ -421,30 +423,34 @@ impl Ledger {
     }
 
     /// What was known of a write at the last crash.
-    pub(crate) fn entry_before(&self, number: usize) -> Option<Entry> {
+    pub(crate) fn entry_before(&self, number: usize, in_log: bool) -> Option<Entry> {
         let (history, _) = self.before.as_ref()?;
-        history.entry(number)
+        history.entry(number, in_log)
     }
 
-    /// The numbers within a range, of the writes before the last crash or now, whose replies were released or were not:
-    /// `limit` of them behind `offset`, and how many there are.
-    pub(crate) fn numbers(
+    /// How many writes within a range were acknowledged; of those at the last crash, or of those now.
+    pub(crate) fn acknowledged_in(&self, at_crash: bool, range: Range<usize>) -> usize {
+        self.history_at(at_crash).acknowledged(range) as usize
+    }
+
+    /// The number of the `index`th acknowledged write within a range.
+    pub(crate) fn nth_acknowledged(
         &self,
-        before: bool,
+        at_crash: bool,
         range: Range<usize>,
-        acknowledged: Option<bool>,
-    ) -> impl Iterator<Item = usize> {
-        let history = match &self.before {
-            Some((history, _)) if before => history,
-            _ => &self.history,
-        };
+        index: usize,
+    ) -> Option<usize> {
         let start = range.start;
-        let writes = history.writes.range(range).enumerate();
-        writes
-            .filter(move |(_, write)| {
-                acknowledged.is_none_or(|wanted| (write.at_us & UNACKNOWLEDGED == 0) == wanted)
-            })
-            .map(move |(place, _)| start + place)
+        let writes = self.history_at(at_crash).writes.range(range).enumerate();
+        let acknowledged = writes.filter(|(_, write)| write.acknowledged_at_us().is_some());
+        acknowledged.map(|(place, _)| start + place).nth(index)
+    }
+
+    fn history_at(&self, crash: bool) -> &History {
+        match &self.before {
+            Some((history, _)) if crash => history,
+            _ => &self.history,
+        }
     }
 
     /// The file of the log that has a write's bytes, and where they are.
@@ -481,11 +487,11 @@ impl Ledger {
         self.history.bases.push(base);
     }
 
-    /// The last finished snapshot of the RDB file or of the log, as the last crash found it.
-    pub(crate) fn last_base_before(&self, of_log: bool) -> Option<&Base> {
+    /// The last RDB file finished before the last crash.
+    pub(crate) fn last_save_before(&self) -> Option<&Base> {
         let (history, _) = self.before.as_ref()?;
         let bases = history.bases.range(0..history.bases.len());
-        bases.filter(|base| base.of_log == of_log).last()
+        bases.filter(|base| !base.of_log).last()
     }
 
     /// How many writes a snapshot holds, if its making was seen.

@@ -27,6 +27,7 @@ mod verdict;
 mod view;
 mod workload;
 mod wreck;
+mod writes;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use super::jobs::RunningJob;
 use super::ledger::Ledger;
 use super::memory::Fork;
 use super::random::mix;
-use super::verdict::Ended;
+use super::verdict::{Ended, Loss};
 use super::workload::Workload;
 use crate::MarkKind;
 use crate::reply::reply_len;
@@ -258,6 +258,7 @@ impl World {
         let offsets = server.offsets();
         self.unheard_cuts = server.cuts.clone();
         self.ended_at_point = false;
+        let next_syncs = self.next_syncs(&server);
         self.ended = Some(Ended {
             keyspace: Arc::new(server.engine.into_keyspace()),
             cause: cause.to_owned(),
@@ -267,6 +268,8 @@ impl World {
             log: server.log.is_some(),
             unwritten: offsets.appended - offsets.written,
             difference: Arc::default(),
+            next_syncs,
+            loss: Loss::default(),
         });
         self.announce_end();
         if !power {

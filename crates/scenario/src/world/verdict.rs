@@ -29,6 +29,41 @@ pub(super) struct Ended {
     pub(super) unwritten: u64,
     /// How the data recovered differ from its own.
     pub(super) difference: Arc<Difference>,
+    /// The syncs of the log that were to come.
+    pub(super) next_syncs: NextSyncs,
+    /// Why writes are lost, once it is settled that some are.
+    pub(super) loss: Loss,
+}
+
+/// The syncs of a log that a crash has come before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct NextSyncs {
+    /// The one under way: the writes it was for, and when it would have ended.
+    pub(super) under_way: Option<(usize, u64)>,
+    /// When the one after it would have ended, or nearly; `None` if none was to come.
+    pub(super) next_us: Option<u64>,
+}
+
+/// Why the writes that a start has not found are lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The files were changed by hand, or whatever else.
+    #[default]
+    Unknown,
+    /// The RDB file is there, and was not looked at because the log is on.
+    SnapshotIgnored,
+    /// The log is there, and was not looked at because it is off.
+    LogIgnored,
+    /// The log's files are gone.
+    LogGone,
+    /// They came behind the last save.
+    BehindSave,
+    /// There was no save.
+    NeverSaved,
+    /// They were written and not synced.
+    NotSynced,
+    /// They were in the process's buffer.
+    NotWritten,
 }
 
 /// What is known of the writes that a start has found.
@@ -155,6 +190,7 @@ impl World {
             snapshot: Some(engine.config().dbfilename.as_str())
                 .filter(|path| self.disk.inode(path).is_some()),
         };
+        ended.loss = facts.loss();
         self.verdict = Some(VerdictView {
             cause: ended.cause.clone(),
             crashed_at_us: ended.at_us,
@@ -248,37 +284,53 @@ impl Facts<'_> {
         self.snapshot.filter(|_| nothing && self.log_is_on)
     }
 
-    fn why_lost(&self) -> String {
-        if let Some(path) = self.ignored() {
-            return format!(
-                "{path} is there, but with appendonly yes it is not looked at. The next save will overwrite it."
-            );
+    fn loss(&self) -> Loss {
+        if !self.known {
+            return Loss::Unknown;
         }
-        let (lost, oldest) = (count(self.lost, "write"), about(self.oldest_us));
+        if self.ignored().is_some() {
+            return Loss::SnapshotIgnored;
+        }
         match (self.report.source, self.log) {
-            (LoadSource::Rdb | LoadSource::Nothing, true) if !self.log_is_on => {
+            (LoadSource::Rdb | LoadSource::Nothing, true) if !self.log_is_on => Loss::LogIgnored,
+            (LoadSource::Nothing, true) => Loss::LogGone,
+            (LoadSource::Rdb, false) => Loss::BehindSave,
+            (LoadSource::Nothing, false) => Loss::NeverSaved,
+            (LoadSource::Aof, _) if self.power => Loss::NotSynced,
+            (LoadSource::Aof, _) if self.unwritten > 0 => Loss::NotWritten,
+            (_, true) if self.power => Loss::NotSynced,
+            _ => Loss::Unknown,
+        }
+    }
+
+    fn why_lost(&self) -> String {
+        let (lost, oldest) = (count(self.lost, "write"), about(self.oldest_us));
+        match self.loss() {
+            Loss::SnapshotIgnored => format!(
+                "{} is there, but with appendonly yes it is not looked at. The next save will overwrite it.",
+                self.ignored().unwrap_or_default()
+            ),
+            Loss::LogIgnored => {
                 "Before, the append-only file was on; this start did not look at it (appendonly no).".into()
             }
-            (LoadSource::Nothing, true) => {
-                "The append-only file that held the writes is gone.".into()
-            }
-            (LoadSource::Rdb, false) => format!(
+            Loss::LogGone => "The append-only file that held the writes is gone.".into(),
+            Loss::BehindSave => format!(
                 "It holds the data as they were at the last completed save. What was acknowledged since ({lost}, the oldest {oldest} before the crash) existed only in the memory of the process."
             ),
-            (LoadSource::Nothing, false) => format!(
+            Loss::NeverSaved => format!(
                 "No save ever completed and the append-only file was off, so all that was acknowledged ({lost}, the oldest {oldest} before the crash) existed only in the memory of the process."
             ),
-            (LoadSource::Aof, _) if self.power => format!(
+            Loss::NotSynced if self.report.source == LoadSource::Aof => format!(
                 "The operating system had taken the commands of the last {oldest}, but the device had not: no fsync of them had completed."
             ),
-            (LoadSource::Aof, _) if self.unwritten > 0 => format!(
+            Loss::NotSynced => format!(
+                "The device did not hold the append-only file of the last {oldest}: no fsync of it had completed."
+            ),
+            Loss::NotWritten => format!(
                 "The commands of the last {oldest} were still in the process's own buffer ({}) and went with it.",
                 count(self.unwritten, "byte")
             ),
-            (_, true) if self.power => format!(
-                "The device did not hold the append-only file of the last {oldest}: no fsync of it had completed."
-            ),
-            _ => format!("What was written in the last {oldest} is not in the files."),
+            Loss::Unknown => format!("What was written in the last {oldest} is not in the files."),
         }
     }
 }

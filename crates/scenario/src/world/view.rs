@@ -49,6 +49,10 @@ impl World {
                 },
             },
             checks: None,
+            writes: request
+                .writes
+                .as_ref()
+                .map(|request| self.writes_view(request)),
         }
     }
 
