@@ -3,7 +3,7 @@
 use lastsave_scenario::{
     AlertView, CheckView, ClockView, Completion, ConfigRow, FileRow, FileView, FilesRequest,
     KeysRequest, KeysView, LayersView, Progress, Span, TimelineView, VerdictView, View,
-    ViewRequest,
+    ViewRequest, WritesRequest, WritesView,
 };
 use leptos::prelude::*;
 
@@ -17,6 +17,8 @@ use crate::{
 
 /// How many keys a page of the keys tab has.
 pub(crate) const KEYS_PER_PAGE: usize = 50;
+/// How many writes a page of the report tab has.
+pub(crate) const WRITES_PER_PAGE: usize = 50;
 /// How many bytes the files tab shows at once.
 pub(crate) const BYTES_PER_PAGE: usize = 1024;
 /// How many points the timeline's curve has at most.
@@ -86,6 +88,10 @@ pub(crate) struct App {
     pub tab: RwSignal<Tab>,
     /// Which keys are wanted.
     pub keys_wanted: RwSignal<KeysRequest>,
+    /// Single writes, in the report tab.
+    pub writes: RwSignal<Option<WritesView>>,
+    /// Which writes are wanted.
+    pub writes_wanted: RwSignal<WritesRequest>,
     /// Which file's bytes are wanted.
     pub file_wanted: RwSignal<FilesRequest>,
     /// Whether a part of the page other than the files tab needs the list of files.
@@ -136,6 +142,11 @@ impl App {
                 limit: KEYS_PER_PAGE,
                 ..KeysRequest::default()
             }),
+            writes: RwSignal::default(),
+            writes_wanted: RwSignal::new(WritesRequest {
+                limit: WRITES_PER_PAGE,
+                ..WritesRequest::default()
+            }),
             file_wanted: RwSignal::new(FilesRequest {
                 len: BYTES_PER_PAGE,
                 ..FilesRequest::default()
@@ -176,6 +187,7 @@ impl App {
             alerts: tab == Tab::Info,
             timeline_points: TIMELINE_POINTS,
             checks: tab == Tab::Report || self.lesson.with(Option::is_some),
+            writes: (tab == Tab::Report).then(|| self.writes_wanted.get()),
         }
     }
 
@@ -270,6 +282,7 @@ impl App {
             wanted.changed_only = false;
             wanted.selected = None;
         });
+        self.writes_wanted.update(|wanted| wanted.offset = 0);
         self.file_wanted.update(|wanted| {
             wanted.path = None;
             wanted.offset = 0;
@@ -389,6 +402,9 @@ impl App {
         }
         if let Some(checks) = view.checks {
             set(self.checks, checks);
+        }
+        if view.writes.is_some() {
+            set(self.writes, view.writes);
         }
         if view.config.is_some() {
             set(self.config, view.config);
