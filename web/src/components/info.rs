@@ -77,9 +77,15 @@ fn Alerts() -> impl IntoView {
     view! {
         <section class="alerts" aria-label="Alerts">
             <h3>"Alerts " <span class:firing=move || { app.firing.get() > 0 }>{summary}</span></h3>
-            <ul>{move || app.alerts.get().into_iter().map(|alert| row(app, alert)).collect_view()}</ul>
+            <ul>{move || sorted(app.alerts.get()).into_iter().map(|alert| row(app, alert)).collect_view()}</ul>
         </section>
     }
+}
+
+/// Those that fire come first, those that do not apply last.
+fn sorted(mut alerts: Vec<AlertView>) -> Vec<AlertView> {
+    alerts.sort_by_key(|alert| (alert.since_us.is_none(), alert.value.is_none()));
+    alerts
 }
 
 fn row(app: App, alert: AlertView) -> impl IntoView {

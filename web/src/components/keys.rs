@@ -27,7 +27,7 @@ pub(crate) fn Keys() -> impl IntoView {
                 <span class="sr">"Only keys whose name contains this, or that match this pattern"</span>
                 <input
                     type="search"
-                    placeholder="Name or pattern: cart:*"
+                    placeholder="Name or cart:*"
                     autocapitalize="none"
                     spellcheck="false"
                     prop:value=move || wanted.with(|w| w.filter.clone())
@@ -84,7 +84,7 @@ fn Difference() -> impl IntoView {
     });
     let part = |count: u64, word: &'static str, class: &'static str| {
         view! {
-            <span class=class class:none=count == 0>
+            <span class=class class:none=count == 0 hidden=count == 0 && word == "unexpected">
                 {format::count(count)} " " {word}
             </span>
         }
@@ -191,6 +191,7 @@ fn Pages(total: Memo<u64>) -> impl IntoView {
     };
     view! {
         <Show when=move || { total.get() > 0 }>
+            <span class="pages">
             <span class="data" id="keys-range">
                 {range}
             </span>
@@ -208,6 +209,7 @@ fn Pages(total: Memo<u64>) -> impl IntoView {
             >
                 "›"
             </button>
+            </span>
         </Show>
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn Suggestions() -> impl IntoView {
             Stage::Fresh => {
                 all.push(example(examples::as_told, "Run the 3 AM night"));
                 all.push(line("SET cart:1 books"));
-                all.push(line("workload sessions rate=200 keys=50000"));
+                all.push(line("workload sessions"));
             }
             Stage::Exposed => {
                 all.push(line("advance 10s"));
@@ -76,7 +76,7 @@ pub(crate) fn Suggestions() -> impl IntoView {
                 all.push(line("crash power"));
             }
             Stage::Calm => {
-                all.push(line("workload sessions rate=200 keys=50000"));
+                all.push(line("workload sessions"));
                 all.push(line("advance 10s"));
                 all.push(line("ls -lh"));
             }

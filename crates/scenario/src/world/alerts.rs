@@ -37,11 +37,11 @@ const RULES: [Rule; 8] = [
         name: "Saves fail",
         field: "rdb_last_bgsave_status",
         threshold: "is err",
-        advice: "The log says why. Writes are refused until a save succeeds, unless stop-writes-on-bgsave-error is no: then they go on, and only memory has them.",
+        advice: "The server’s log says why (type log). Writes are refused until a save succeeds, unless stop-writes-on-bgsave-error is no: then they go on, and only memory has them.",
         read: |_, _, status| Some(outcome(status.last_bgsave_ok)),
     },
     Rule {
-        name: "The log cannot be written",
+        name: "AOF cannot be written",
         field: "aof_last_write_status",
         threshold: "is err",
         advice: "Make room on the disk or mend it; writes are refused until then.",
@@ -51,11 +51,11 @@ const RULES: [Rule; 8] = [
         name: "Rewrites fail",
         field: "aof_last_bgrewrite_status",
         threshold: "is err",
-        advice: "The log goes on growing until one succeeds: BGREWRITEAOF tries at once.",
+        advice: "The append-only file goes on growing until one succeeds: BGREWRITEAOF tries at once.",
         read: |_, _, status| status.aof.as_ref().map(|_| outcome(status.last_rewrite_ok)),
     },
     Rule {
-        name: "The log has outgrown its base",
+        name: "AOF has outgrown its base",
         field: "aof_current_size / aof_base_size",
         threshold: "over 3 ×, and over auto-aof-rewrite-min-size",
         advice: "A rewrite should have come: look at auto-aof-rewrite-percentage and at failed rewrites. Recovery replays all of it.",
@@ -81,8 +81,8 @@ const RULES: [Rule; 8] = [
     Rule {
         name: "Nothing durable for long",
         field: "rdb_last_save_time, rdb_changes_since_last_save",
-        threshold: "oldest write over 2 s with a synced log, over 5 min without",
-        advice: "A power loss would take all of these writes. Save, or switch the log on with CONFIG SET appendonly yes.",
+        threshold: "oldest write over 2 s with a synced AOF, over 5 min without",
+        advice: "A power loss would take all of these writes. Save, or switch the append-only file on with CONFIG SET appendonly yes.",
         read: |world, engine, status| {
             let config = engine.config();
             let synced = config.appendfsync != FsyncPolicy::No;
@@ -102,19 +102,22 @@ const RULES: [Rule; 8] = [
     },
     Rule {
         name: "Memory near its limit",
-        field: "used_memory / maxmemory",
+        field: "used_memory / maxmemory or the machine's",
         threshold: "over 90 %",
-        advice: "Keys will be evicted or writes refused, as maxmemory-policy says.",
-        read: |_, engine, status| {
-            let limit = engine.config().maxmemory_bytes;
-            (limit > 0).then(|| near(status.used_memory, limit))
+        advice: "Past maxmemory keys are evicted or writes refused; past the machine's memory, which a fork may double, the kernel kills.",
+        read: |world, engine, status| {
+            let limit = match engine.config().maxmemory_bytes {
+                0 => world.memory_limit(),
+                limit => limit.min(world.memory_limit()),
+            };
+            Some(near(status.used_memory, limit))
         },
     },
     Rule {
         name: "Disk nearly full",
         field: "df: not in INFO",
         threshold: "over 90 %",
-        advice: "A rewrite or a save needs room for a second copy; a full disk fails both, and then the log.",
+        advice: "A rewrite or a save needs room for a second copy; a full disk fails both, and then the append-only file.",
         read: |world, _, _| Some(near(world.disk.used_bytes(), world.disk.capacity()?)),
     },
 ];
