@@ -51,7 +51,7 @@ test("must match: guided lessons, which ask before the crash and check what came
 
   // The question comes first, and a wrong answer is told why.
   await expect(run(page)).toHaveAttribute("aria-disabled", "true");
-  await run(page).click();
+  await run(page).press("Enter");
   await expect(output(page)).not.toContainText("crash power");
   await panel(page).getByRole("radio", { name: "47 minutes" }).check();
   await expect(panel(page).locator(".feedback")).toContainText("Not quite.");
@@ -105,7 +105,7 @@ test("a lesson by keyboard, on a phone, as plain text, and as the scenario it is
   await expect(panel(page).getByRole("radio").nth(1)).toBeChecked();
   expect(await violations(page)).toEqual([]);
   await expect(panel(page).locator(".lesson-body code").first()).toBeVisible();
-  await panel(page).getByRole("button", { name: "Open it as a plain scenario" }).click();
+  await panel(page).getByRole("button", { name: "As a scenario" }).click();
   await idle(page, 60_000);
   await expect(panel(page)).toHaveCount(0);
   await expect(output(page)).toContainText("# You want an append-only file now");

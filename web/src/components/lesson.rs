@@ -129,7 +129,7 @@ fn Panel(name: String) -> impl IntoView {
                 </button>
                 <button
                     class="quiet"
-                    aria-label="Open it as a plain scenario"
+                    aria-label="As a scenario, all at once"
                     title="All of it in the terminal at once, on a fresh machine"
                     on:click=move |_| open_plain(app)
                 >
