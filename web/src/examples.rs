@@ -50,11 +50,12 @@ const fn beginning<const LEN: usize>(text: &str) -> [u8; LEN] {
 }
 
 /// The lessons, in their order, as scenario files.
-static LESSONS: [&str; 4] = [
+static LESSONS: [&str; 5] = [
     scenario!("lessons/1-night"),
     scenario!("lessons/2-hybrid"),
     scenario!("lessons/3-turning-aof-on"),
     scenario!("lessons/4-corrupt-aof"),
+    scenario!("lessons/5-numbers"),
 ];
 
 static NIGHTS: Group = Group {
