@@ -167,8 +167,24 @@ impl App {
         self.connect();
         self.load(Session::stored().unwrap_or_else(examples::first));
         Effect::new(move || self.session.with(Session::store));
+        Effect::new(move || self.tell_trace());
         Effect::new(move || self.lesson.with(|lesson| Reading::store(lesson.as_ref())));
         Effect::new(move || link::send(ToWorker::Show(self.request())));
+    }
+
+    /// While nothing runs, `data-trace` of the page is the trace hash: what is compared between browsers.
+    fn tell_trace(self) {
+        let trace = self.clock.with(|clock| {
+            let clock = clock.as_ref().filter(|_| !self.busy.get());
+            clock.map(|clock| format!("{:016x}", clock.trace_hash))
+        });
+        if let Some(root) = document().document_element() {
+            // An attribute of this name cannot be refused.
+            let _ = match trace {
+                Some(trace) => root.set_attribute("data-trace", &trace),
+                None => root.remove_attribute("data-trace"),
+            };
+        }
     }
 
     fn connect(self) {
