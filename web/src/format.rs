@@ -75,6 +75,15 @@ pub(crate) fn duration_us(value: u64) -> String {
     }
 }
 
+/// A path as a word of the shell.
+pub(crate) fn word(path: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/+=@:".contains(c);
+    match path.chars().all(is_plain) && !path.starts_with('-') {
+        true => path.to_owned(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    }
+}
+
 /// The time of day, UTC, to the millisecond: `03:16:59.982`.
 pub(crate) fn time_of_day(at_us: u64) -> String {
     let ms = at_us / 1_000 % 86_400_000;

@@ -13,6 +13,7 @@ mod link;
 mod protocol;
 mod session;
 mod state;
+mod transfer;
 mod worker;
 
 use wasm_bindgen::JsCast;

@@ -2,7 +2,7 @@
 
 use lastsave_scenario::{
     AlertView, CheckView, ClockView, Completion, ConfigRow, FileRow, FileView, FilesRequest,
-    KeysRequest, KeysView, LayersView, Progress, Span, TimelineView, VerdictView, View,
+    KeyPlace, KeysRequest, KeysView, LayersView, Progress, Span, TimelineView, VerdictView, View,
     ViewRequest, WritesRequest, WritesView,
 };
 use leptos::prelude::*;
@@ -13,6 +13,7 @@ use crate::{
     link,
     protocol::{self, FromWorker, ToWorker},
     session::Session,
+    transfer::{self, Transfer},
 };
 
 /// How many keys a page of the keys tab has.
@@ -106,6 +107,10 @@ pub(crate) struct App {
     pub announcement: RwSignal<String>,
     /// Text to put on the terminal's line, for a person to finish.
     pub typed: RwSignal<Option<String>>,
+    /// Files from outside.
+    pub transfer: Transfer,
+    /// Where the key that was asked for is written.
+    pub places: RwSignal<Vec<KeyPlace>>,
     /// The lesson opened last. See [`App::lesson_shown`].
     pub lesson: RwSignal<Option<Reading>>,
     /// While there is a lesson: the expectations checked so far.
@@ -157,6 +162,8 @@ impl App {
             failure: RwSignal::default(),
             announcement: RwSignal::default(),
             typed: RwSignal::default(),
+            transfer: Transfer::new(),
+            places: RwSignal::default(),
             lesson: RwSignal::new(Reading::stored()),
             checks: RwSignal::default(),
         }
@@ -188,7 +195,10 @@ impl App {
     }
 
     fn connect(self) {
-        link::start(move |message| self.apply(message));
+        link::start(
+            move |message| self.apply(message),
+            move |parcel, things| transfer::heard(self, parcel, things),
+        );
     }
 
     /// Which parts of the machine the open tab needs.
@@ -303,6 +313,7 @@ impl App {
             wanted.path = None;
             wanted.offset = 0;
         });
+        transfer::attach_for(&session.lines);
         self.order(ToWorker::Load {
             seed: session.seed,
             lines: session.lines.clone(),
@@ -328,15 +339,6 @@ impl App {
         if self.playing.get_untracked().is_some() {
             self.order(ToWorker::Play(Some(speed)));
         }
-    }
-
-    /// Opens the files tab at this file, from this byte on.
-    pub(crate) fn show_file(self, path: String, offset: u64) {
-        self.file_wanted.update(|wanted| {
-            wanted.path = Some(path);
-            wanted.offset = offset;
-        });
-        self.tab.set(Tab::Files);
     }
 
     /// Hands text to the terminal, or clears it.
@@ -415,6 +417,7 @@ impl App {
         if view.files.is_some() {
             set(self.files, view.files);
             set(self.file, view.file);
+            set(self.places, view.places.unwrap_or_default());
         }
         if let Some(checks) = view.checks {
             set(self.checks, checks);

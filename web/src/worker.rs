@@ -9,7 +9,13 @@ use lastsave_scenario::{Progress, Shell, Span, Style, ViewRequest};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
 
-use crate::protocol::{self, FromWorker, ToWorker, Update};
+use crate::{
+    protocol::{self, FromWorker, ToWorker, Update},
+    transfer::{
+        Parcel,
+        shelf::{self, Shelf},
+    },
+};
 
 /// How long a slice may take, in milliseconds of real time.
 const SLICE_MS: f64 = 10.0;
@@ -31,8 +37,10 @@ struct Play {
 }
 
 /// The worker's state.
-struct Worker {
-    scope: DedicatedWorkerGlobalScope,
+pub(crate) struct Worker {
+    pub(crate) scope: DedicatedWorkerGlobalScope,
+    /// Files from outside.
+    pub(crate) shelf: Shelf,
     /// Posting here brings the next slice, behind the messages already waiting.
     next_slice: MessagePort,
     shell: Shell,
@@ -58,6 +66,7 @@ pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
     let channel = MessageChannel::new().expect("message channels exist in every worker");
     let worker = Rc::new(RefCell::new(Worker {
         scope: scope.clone(),
+        shelf: Shelf::default(),
         next_slice: channel.port2(),
         shell: Shell::new(0),
         shown: ViewRequest::default(),
@@ -87,7 +96,10 @@ pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
 
     let told = Rc::clone(&worker);
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        if let Ok(message) = protocol::decode(event.data()) {
+        let data = event.data();
+        if let Some((parcel, things)) = Parcel::unwrap(&data) {
+            shelf::handle(&told, parcel, things);
+        } else if let Ok(message) = protocol::decode(data) {
             handle_message(&told, message);
         }
     });
@@ -116,6 +128,7 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
         ToWorker::Load { seed, lines } => {
             let mut state = worker.borrow_mut();
             state.shell = Shell::new(seed);
+            state.attach();
             state.play = None;
             state.spans.clear();
             state.fresh = true;
@@ -175,7 +188,7 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
 }
 
 /// Runs the machine for a moment, tells the page if it is time to, and arranges for what comes next.
-fn run_slice(worker: &Rc<RefCell<Worker>>) {
+pub(crate) fn run_slice(worker: &Rc<RefCell<Worker>>) {
     let mut state = worker.borrow_mut();
     state.step_clock();
     let began_ms = state.now_ms();
@@ -188,8 +201,10 @@ fn run_slice(worker: &Rc<RefCell<Worker>>) {
     if matches!(state.progress, Progress::Idle) {
         state.running_since_ms = None;
         state.update(true);
+        let state = &mut *state;
+        state.shelf.deliver(&state.scope, state.shell.world());
         if state.play.is_some() {
-            schedule_step(worker, &mut state);
+            schedule_step(worker, state);
         }
         return;
     }
@@ -228,6 +243,11 @@ fn schedule_step(worker: &Rc<RefCell<Worker>>, state: &mut Worker) {
 }
 
 impl Worker {
+    /// Lets the machine have the files that are kept for its lines.
+    pub(crate) fn attach(&mut self) {
+        self.shell.attach(&self.shelf.attachments);
+    }
+
     fn now_ms(&self) -> f64 {
         self.scope.performance().map_or(0.0, |clock| clock.now())
     }

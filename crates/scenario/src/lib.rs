@@ -12,6 +12,7 @@
 //! - [`View`] is what the page shows, taken from the world in one go.
 
 mod attachments;
+mod export;
 pub mod import;
 mod lesson;
 pub mod link;
@@ -31,6 +32,7 @@ mod world;
 pub mod zip;
 
 pub use attachments::Attachments;
+pub use export::export;
 pub use lesson::{Answer, Lesson, LessonStep, Question, prose_pieces};
 pub use parameter::check_parameter;
 pub use presets::Preset;

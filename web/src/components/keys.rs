@@ -322,6 +322,7 @@ fn shown(app: App, detail: KeyDetail) -> impl IntoView {
         .ttl_ms
         .map(|ms| format!(" · expires in {}", format::duration_us(ms * 1_000)));
     let asked = line.clone();
+    let name = row.key.clone();
     view! {
         <section class="detail" aria-label="Key">
             <header>
@@ -359,6 +360,15 @@ fn shown(app: App, detail: KeyDetail) -> impl IntoView {
             </div>
             <button class="line" on:click=move |_| app.enter(line.clone())>
                 {asked}
+            </button>
+            <button
+                title="Its bytes in the files, the newest first"
+                on:click=move |_| {
+                    let db = app.keys_wanted.with_untracked(|wanted| wanted.db);
+                    super::files::locate(app, db, name.clone());
+                }
+            >
+                "Where is it written"
             </button>
         </section>
     }

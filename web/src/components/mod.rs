@@ -2,11 +2,11 @@
 
 mod clock;
 mod config;
+mod dropped;
 mod faults;
-mod files;
+pub(crate) mod files;
 mod header;
 mod help;
-mod hex;
 mod info;
 mod keys;
 mod layers;
@@ -55,6 +55,7 @@ fn Page() -> impl IntoView {
         </main>
         <Failure />
         <UndoOffer />
+        <dropped::Dropped />
         <help::Help />
         <p class="sr" role="status">
             {move || app.announcement.get()}
