@@ -6,6 +6,9 @@ use lastsave_inspect::moment;
 use crate::World;
 use crate::zip::{self, ZipEntry};
 
+/// How the text begins that comes with a disk.
+pub(crate) const README: &str = "The disk of a simulated machine";
+
 /// A name for what is downloaded, and its bytes. `path` is a file, a directory, or empty for the whole disk; the last two
 /// come as an archive. `None` if it is not there.
 pub fn export(world: &World, path: &str) -> Option<(String, Vec<u8>)> {
@@ -50,7 +53,7 @@ pub fn export(world: &World, path: &str) -> Option<(String, Vec<u8>)> {
 fn readme(world: &World, entries: &[ZipEntry], now_ms: u64) -> ZipEntry {
     let options = options(world, entries);
     let text = format!(
-        "The disk of a simulated machine, as its operating system saw it on {}.\n\
+        "{README}, as its operating system saw it on {}.\n\
          It was made by Lastsave, which runs a Redis-compatible engine in a browser tab.\n\
          \n\
          To start a server on these files, run one of these in this directory:\n\

@@ -13,6 +13,7 @@ use lastsave_engine::config::{parameter, parse_file, strip_trailing_comments};
 use lastsave_inspect::{Format, Inspector, Limits, NodeKind};
 use serde::{Deserialize, Serialize};
 
+use crate::export::README;
 use crate::zip::{self, ZipLimits};
 use crate::{Attachments, Scenario};
 
@@ -197,6 +198,9 @@ fn unpack(file: &Incoming, found: &mut Vec<(Incoming, ImportFile)>, report: &mut
                 report.notes.push(format!("{} holds no files.", file.path));
             }
             for entry in entries {
+                if entry.bytes.starts_with(README.as_bytes()) {
+                    continue;
+                }
                 let incoming = Incoming::whole(entry.path, entry.bytes);
                 let about = about(&incoming);
                 found.push((incoming, about));

@@ -338,6 +338,15 @@ fn is_part_of(name: &str, stem: &str) -> Option<FileInfo> {
 
 /// One log without a manifest: the server takes it over as one of an older version.
 fn single_log(found: &mut [(Incoming, ImportFile)], report: &mut ImportReport) -> Option<Log> {
+    // What a rewrite had not come to the end of, no server looks at.
+    for (_, about) in found.iter_mut() {
+        if about.kind == ImportKind::Log && split(&about.path).1.starts_with("temp-") {
+            about.kind = ImportKind::Unknown;
+            about
+                .about
+                .push_str("; no server loads a file of this name");
+        }
+    }
     let (_, about) = only(found, ImportKind::Log, report)?;
     about.goes_to = Some(DEFAULT_LOG.into());
     if is_part_of(split(&about.path).1, DEFAULT_LOG).is_some() {
