@@ -66,7 +66,9 @@ impl Shell {
     }
 
     pub(super) fn emit_log_line(&mut self, level: Level, line: &str) {
-        let style = if level == Level::Warning && !line.contains(":C ") {
+        // What every start says at this level warns of nothing.
+        let routine = line.contains(":C ") || line.ends_with("# Server initialized");
+        let style = if level == Level::Warning && !routine {
             Style::Warning
         } else {
             Style::Dim
