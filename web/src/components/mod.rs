@@ -17,6 +17,7 @@ mod tabs;
 mod terminal;
 mod timeline;
 pub(crate) mod verdict;
+mod writes;
 
 use leptos::{ev, prelude::*};
 use wasm_bindgen::{JsCast, closure::Closure};

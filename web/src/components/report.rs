@@ -4,7 +4,7 @@ use lastsave_scenario::VerdictView;
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::verdict;
+use super::{verdict, writes::Writes};
 use crate::{
     format,
     state::{App, use_app},
@@ -96,6 +96,7 @@ pub(crate) fn Report() -> impl IntoView {
             </dl>
             <Crashes />
             <Checks />
+            <Writes />
         </div>
     }
 }

@@ -13,6 +13,8 @@ const MAX_MARKS: usize = 4096;
 pub(crate) struct Timeline {
     start_us: u64,
     bucket_us: u64,
+    /// When the last bucket begins.
+    last_start_us: u64,
     /// The highest exposure within each stretch of `bucket_us`; for a stretch without a change, what it was before.
     peaks: Vec<u64>,
     exposed: u64,
@@ -24,6 +26,7 @@ impl Timeline {
         Self {
             start_us,
             bucket_us: 10_000,
+            last_start_us: start_us,
             peaks: vec![0],
             exposed: 0,
             marks: Vec::new(),
@@ -33,18 +36,19 @@ impl Timeline {
     /// The exposure is now `exposed`.
     #[inline]
     pub(crate) fn set_exposed(&mut self, now_us: u64, exposed: u64) {
-        let mut bucket = (now_us - self.start_us) / self.bucket_us;
-        if bucket >= self.peaks.len() as u64 {
-            bucket = self.grow(bucket);
+        if now_us.wrapping_sub(self.last_start_us) >= self.bucket_us {
+            return self.set_exposed_elsewhere(now_us, exposed);
         }
         self.exposed = exposed;
-        let peak = &mut self.peaks[bucket as usize];
-        *peak = exposed.max(*peak);
+        if let Some(peak) = self.peaks.last_mut() {
+            *peak = exposed.max(*peak);
+        }
     }
 
-    /// Makes room for a bucket and returns its index, which merging may have changed.
+    /// As [`Timeline::set_exposed`], in another bucket than the last.
     #[cold]
-    fn grow(&mut self, mut bucket: u64) -> u64 {
+    fn set_exposed_elsewhere(&mut self, now_us: u64, exposed: u64) {
+        let mut bucket = (now_us - self.start_us) / self.bucket_us;
         while bucket >= MAX_BUCKETS as u64 {
             self.peaks = self
                 .peaks
@@ -54,11 +58,13 @@ impl Timeline {
             self.bucket_us *= 2;
             bucket /= 2;
         }
-        let exposed = self.exposed;
         while self.peaks.len() as u64 <= bucket {
-            self.peaks.push(exposed);
+            self.peaks.push(self.exposed);
         }
-        bucket
+        self.last_start_us = self.start_us + (self.peaks.len() as u64 - 1) * self.bucket_us;
+        self.exposed = exposed;
+        let peak = &mut self.peaks[bucket as usize];
+        *peak = exposed.max(*peak);
     }
 
     /// Adds a mark.
