@@ -181,7 +181,7 @@ fn row(app: App, row: WriteRow) -> impl IntoView {
             <button
                 class="plain"
                 title=format!("{name}, bytes {start} to {end}")
-                on:click=move |_| app.show_file(path.clone(), start)
+                on:click=move |_| super::files::show(app, path.clone(), start)
             >
                 "bytes"
             </button>
