@@ -8,6 +8,7 @@
 mod components;
 mod examples;
 mod format;
+mod lab;
 mod lesson;
 mod link;
 mod protocol;
@@ -20,6 +21,7 @@ use wasm_bindgen::JsCast;
 
 fn main() {
     match js_sys::global().dyn_into::<web_sys::DedicatedWorkerGlobalScope>() {
+        Ok(scope) if scope.name() == lab::WORKER => lab::worker::start(&scope),
         Ok(scope) => worker::start(&scope),
         Err(_) => {
             console_error_panic_hook::set_once();

@@ -38,6 +38,10 @@ pub(crate) enum Tab {
     Info,
     /// What happened so far.
     Report,
+    /// A crash at every point of a run.
+    Sweep,
+    /// Configurations side by side.
+    Compare,
 }
 
 /// Everything the components share. It is a handful of handles, and copied freely.

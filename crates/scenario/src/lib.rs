@@ -13,6 +13,7 @@
 
 mod attachments;
 mod export;
+pub mod compare;
 pub mod import;
 mod lesson;
 pub mod link;

@@ -1,6 +1,7 @@
 //! The command-line tools: Redis's two file checkers, and `lastsave`, which has them too, shows what files are made of, and runs
 //! scenarios.
 
+mod compare;
 mod diff;
 mod inspect;
 mod link;
@@ -23,6 +24,7 @@ use crate::process::now_us;
 use crate::settings::strerror;
 use crate::zone::Zone;
 
+pub use compare::{CompareArguments, compare};
 pub use diff::{DiffArguments, diff};
 pub use inspect::{InspectOptions, inspect};
 pub use link::{LinkOptions, OpenOptions, link, open};

@@ -1,6 +1,7 @@
 //! The page's parts, and how they are put together.
 
 mod clock;
+mod compare;
 mod config;
 mod dropped;
 mod faults;
@@ -13,6 +14,7 @@ mod layers;
 mod lesson;
 mod report;
 mod suggest;
+mod sweep;
 mod tabs;
 mod terminal;
 mod timeline;
@@ -36,6 +38,7 @@ pub(crate) fn mount() {
 fn Page() -> impl IntoView {
     let app = App::new();
     provide_context(app);
+    provide_context(crate::lab::Lab::new());
     app.start();
     listen_to_keys(app);
     view! {

@@ -3,7 +3,10 @@
 use leptos::{ev, html, prelude::*};
 use wasm_bindgen::JsCast;
 
-use super::{config::Configuration, files::Files, info::Info, keys::Keys, report::Report};
+use super::{
+    compare::Compare, config::Configuration, files::Files, info::Info, keys::Keys, report::Report,
+    sweep::Sweep,
+};
 use crate::state::{Tab, use_app};
 
 const TABS: &[(Tab, &str, &str)] = &[
@@ -12,6 +15,8 @@ const TABS: &[(Tab, &str, &str)] = &[
     (Tab::Configuration, "configuration", "Configuration"),
     (Tab::Info, "info", "Info & alerts"),
     (Tab::Report, "report", "Report"),
+    (Tab::Sweep, "sweep", "Sweep"),
+    (Tab::Compare, "compare", "Compare"),
 ];
 
 #[component]
@@ -92,6 +97,8 @@ pub(crate) fn Tabs() -> impl IntoView {
                 Tab::Configuration => view! { <Configuration /> }.into_any(),
                 Tab::Info => view! { <Info /> }.into_any(),
                 Tab::Report => view! { <Report /> }.into_any(),
+                Tab::Sweep => view! { <Sweep /> }.into_any(),
+                Tab::Compare => view! { <Compare /> }.into_any(),
             }}
         </div>
     }

@@ -112,7 +112,7 @@ impl Default for SweepOptions {
     fn default() -> Self {
         Self {
             kinds: vec![CrashKind::Kill, CrashKind::Power],
-            max_points: 10_000,
+            max_points: 25_000,
             max_bytes: 12 << 30,
         }
     }

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 use lastsave_inspect::Limits;
 use lastsave_inspect::diff::DiffOptions;
 use lastsave_server::tools::{
-    self, DiffArguments, InspectOptions, LinkOptions, OpenOptions, RepairOptions, SweepArguments,
+    self, CompareArguments, DiffArguments, InspectOptions, LinkOptions, OpenOptions, RepairOptions,
+    SweepArguments,
 };
 
 #[derive(Parser)]
@@ -88,12 +89,38 @@ enum Task {
         #[arg(long, value_delimiter = ',', default_values = ["kill", "power"], value_name = "KINDS")]
         kinds: Vec<String>,
         /// Crash at so many points at most; longer runs are swept in strides
-        #[arg(long, value_name = "N", default_value_t = 10_000)]
+        #[arg(long, value_name = "N", default_value_t = 25_000)]
         points: u64,
         /// Print one point as a scenario: the number of a disk operation, or the worst of the first kind
         #[arg(long, value_name = "N|worst")]
         cell: Option<String>,
         /// Print every point as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a scenario's workload under several configurations, crash and restart each, and show the figures side by side
+    #[command(
+        after_help = "What configures the server in the scenario is replaced: lines that begin with redis-server start with the\n\
+            configuration compared; CONFIG SET and expectations are left out; what follows the first crash is a restart.\n\n\
+            Presets: first, hybrid, enterprise (the article's), always, everysec, no, rdb, none. Without any: the first six.\n\n\
+            Example: lastsave compare mine.scenario --preset everysec --config redis.conf --machine cloud"
+    )]
+    Compare {
+        /// The scenario file; - for the standard input
+        file: String,
+        /// A configuration by its word
+        #[arg(long = "preset", value_name = "NAME", value_delimiter = ',')]
+        presets: Vec<String>,
+        /// A configuration file
+        #[arg(long = "config", value_name = "FILE")]
+        configs: Vec<String>,
+        /// The machine: laptop, cloud, disk, article
+        #[arg(long)]
+        machine: Option<String>,
+        /// Print this column, from 1, as a scenario
+        #[arg(long, value_name = "N")]
+        column: Option<usize>,
+        /// Print the figures as JSON
         #[arg(long)]
         json: bool,
     },
@@ -226,6 +253,23 @@ fn main() {
             tools::link(&file, &options)
         }
         Task::Open { url, json, print } => tools::open(&url, OpenOptions { json, print }),
+        Task::Compare {
+            file,
+            presets,
+            configs,
+            machine,
+            column,
+            json,
+        } => {
+            let arguments = CompareArguments {
+                presets,
+                configs,
+                machine,
+                column,
+                json,
+            };
+            tools::compare(&file, &arguments)
+        }
         Task::Sweep {
             file,
             kinds,
