@@ -370,7 +370,8 @@ mod tests {
             panic!("three were compared");
         };
         assert!(done.columns().iter().all(|column| column.failure.is_none()));
-        assert_eq!(always.acknowledged, everysec.acknowledged);
+        // Under `always` the last reply may still wait for its sync.
+        assert!(everysec.acknowledged - always.acknowledged <= 1);
         assert_eq!(always.lost, 0);
         assert!(
             everysec.lost > 0 && everysec.lost <= 200,
