@@ -45,7 +45,7 @@ impl Engine {
     /// What one request may cost, before or after its client has given the password.
     pub(crate) fn request_limits(&self, requires_login: bool) -> Limits {
         let limits = Limits {
-            max_bulk_len: self.config.proto_max_bulk_len as usize,
+            max_bulk_len: self.config.max_bulk_len(),
             ..Limits::default()
         };
         if requires_login {

@@ -134,6 +134,13 @@ pub struct Config {
     pub others: BTreeMap<&'static str, String>,
 }
 
+impl Config {
+    /// `proto-max-bulk-len` as a length of bytes in memory, which on a machine of 32 bits (the page) cannot be all of it.
+    pub(crate) fn max_bulk_len(&self) -> usize {
+        usize::try_from(self.proto_max_bulk_len).unwrap_or(isize::MAX as usize)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

@@ -190,7 +190,7 @@ impl Engine {
         let notes_use = counts_use || matches!(policy, EvictionPolicy::Lru(_));
         let settings = &mut self.keyspace.settings;
         *settings = lastsave_keyspace::Settings {
-            max_string_len: self.config.proto_max_bulk_len as usize,
+            max_string_len: self.config.max_bulk_len(),
             lazy_expire: self.config.lazyfree_lazy_expire,
             lazy_user_del: self.config.lazyfree_lazy_user_del,
             dump_compression: self.config.rdbcompression,
