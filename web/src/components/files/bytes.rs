@@ -314,6 +314,8 @@ fn ByteLine(file: Memo<Option<FileView>>, look: Look) -> impl IntoView {
         let at = look.cursor.get();
         file.with(|file| {
             let file = file.as_ref()?;
+            // What was pointed at may be of the file as it was a moment ago.
+            let pointed = pointed.filter(|index| *index < file.annotations.len());
             let index = pointed.or_else(|| annotation_at(&file.annotations, at?))?;
             // The part says less than the command or the key that it belongs to.
             let whole = (0..=index)
