@@ -14,8 +14,13 @@ async function compile(address) {
     : WebAssembly.compile(await response.arrayBuffer());
 }
 
+// What a worker says before the program listens, for then.
+const missed = new WeakMap();
+
 function startWorker(name) {
   const worker = new Worker(new URL("./worker.js?v=__BUILD__", import.meta.url), { type: "module", name });
+  missed.set(worker, []);
+  worker.onmessage = ({ data }) => missed.get(worker).push(data);
   // If there is no program, the page says so below.
   program.then((module) => worker.postMessage(module), () => {});
   return worker;
@@ -27,6 +32,10 @@ globalThis.lastsave = {
   worker(name) {
     const worker = early.get(name) ?? startWorker(name);
     early.delete(name);
+    // The program listens as soon as it has the worker, before anything else can happen.
+    queueMicrotask(() => {
+      for (const data of missed.get(worker)) worker.dispatchEvent(new MessageEvent("message", { data }));
+    });
     return worker;
   },
 };
