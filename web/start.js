@@ -20,7 +20,7 @@ const missed = new WeakMap();
 function startWorker(name) {
   const worker = new Worker(new URL("./worker.js?v=__BUILD__", import.meta.url), { type: "module", name });
   missed.set(worker, []);
-  worker.onmessage = ({ data }) => missed.get(worker).push(data);
+  worker.onmessage = ({ data }) => missed.get(worker)?.push(data);
   // If there is no program, the page says so below.
   program.then((module) => worker.postMessage(module), () => {});
   return worker;
@@ -34,7 +34,9 @@ globalThis.lastsave = {
     early.delete(name);
     // The program listens as soon as it has the worker, before anything else can happen.
     queueMicrotask(() => {
-      for (const data of missed.get(worker)) worker.dispatchEvent(new MessageEvent("message", { data }));
+      const said = missed.get(worker);
+      missed.delete(worker);
+      for (const data of said) worker.dispatchEvent(new MessageEvent("message", { data }));
     });
     return worker;
   },
