@@ -138,6 +138,9 @@ pub(crate) fn build() -> Result<PathBuf> {
     trunk.args(["--log", "warn", "build"]);
     if is_quick() {
         trunk.args(["--release", "false", "--cargo-profile", "web-quick"]);
+    } else {
+        // Views behind pointers instead of one type each: a twentieth of the program less.
+        trunk.env("RUSTFLAGS", "--cfg erase_components");
     }
     run(&mut trunk)?;
     finish(&folder)?;
