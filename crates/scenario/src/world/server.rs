@@ -77,11 +77,13 @@ struct Client {
 /// A request that has not been answered.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
-    /// The number of the write that it was, if it was one.
-    write: Option<usize>,
-    /// When it arrived, if that is to be measured.
-    arrived_us: Option<u64>,
+    /// The number of the write that it was, or [`NO_WRITE`].
+    write: usize,
+    /// When it arrived if that is to be measured, or 0.
+    arrived_us: u64,
 }
+
+const NO_WRITE: usize = usize::MAX;
 
 /// Why a server does not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,13 +314,7 @@ impl World {
         server
             .engine
             .handle_input(self.now_us, client, request, &mut self.disk);
-        server.note_request(
-            client,
-            request,
-            Some(arrived_us),
-            &mut self.ledger,
-            self.now_us,
-        );
+        server.note_request(client, request, arrived_us, &mut self.ledger, self.now_us);
         if let Some(key) = workload.upcoming_key(0) {
             let keys = &server.engine.keyspace().databases[0].keys;
             keys.prefetch_entry(keys.hash(key));
@@ -340,7 +336,7 @@ impl World {
         server
             .engine
             .handle_input(self.now_us, client, request, &mut self.disk);
-        server.note_request(client, request, None, &mut self.ledger, self.now_us);
+        server.note_request(client, request, 0, &mut self.ledger, self.now_us);
         self.settle_batch();
         self.now_us += self.profile.command_us;
         self.watch_memory();
@@ -450,14 +446,12 @@ impl World {
             if let Some(pending) = client.pending.pop_front() {
                 // A write that was executed and could not be written to the log is answered with an error: that promises
                 // nothing.
-                if let Some(write) = pending.write
-                    && !is_error
-                {
-                    self.ledger.acknowledge(write, self.now_us);
+                if pending.write != NO_WRITE && !is_error {
+                    self.ledger.acknowledge(pending.write, self.now_us);
                 }
-                if let Some(arrived_us) = pending.arrived_us {
+                if pending.arrived_us > 0 {
                     let left_us = self.now_us + self.profile.command_us;
-                    self.meter.latency.add(left_us - arrived_us);
+                    self.meter.latency.add(left_us - pending.arrived_us);
                 }
             }
             rest = &rest[len..];
@@ -527,12 +521,12 @@ impl Server {
         &mut self,
         client: ClientId,
         request: &[u8],
-        arrived_us: Option<u64>,
+        arrived_us: u64,
         ledger: &mut Ledger,
         now_us: u64,
     ) {
         let writes = self.engine.writes();
-        let mut write = None;
+        let mut write = NO_WRITE;
         if writes > self.writes {
             let appended = self.offsets().appended;
             let (command, key) = command_and_key(request);
@@ -542,7 +536,7 @@ impl Server {
             for _ in self.writes..writes {
                 // The first is the client's own; the others are of those who waited for what it brought.
                 let number = ledger.executed(now_us, appended, command, key);
-                write.get_or_insert(number);
+                write = write.min(number);
             }
             self.writes = writes;
         }
