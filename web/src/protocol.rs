@@ -1,6 +1,6 @@
 //! What the page and its worker say to each other, as plain data.
 
-use lastsave_scenario::{Completion, Progress, Span, View, ViewRequest};
+use lastsave_scenario::{BranchView, Completion, PastView, Progress, Span, View, ViewRequest};
 use serde::{Deserialize, Serialize};
 use serde_wasm_bindgen::{Error, Serializer};
 use wasm_bindgen::JsValue;
@@ -47,6 +47,10 @@ pub(crate) enum ToWorker {
     Show(ViewRequest),
     /// Lets simulated time run at this multiple of real time, or stops it.
     Play(Option<f64>),
+    /// Obeys a word of history (`back fsync`, `goto 03:12:07`, `undo`) at once, whatever is being carried out.
+    Travel(String),
+    /// Shows the machine as it was at this time, microseconds since the epoch, without a line for it.
+    Seek(u64),
 }
 
 impl ToWorker {
@@ -91,8 +95,12 @@ pub(crate) struct Update {
     pub running_ms: f64,
     /// The multiple of real time at which the clock runs by itself.
     pub playing: Option<f64>,
-    /// Lines that the worker entered on its own account: the time played, as one `advance`.
-    pub entered: Vec<String>,
+    /// The session's lines, if they are not what the page has entered: time was played, or history taken another way.
+    pub lines: Option<Vec<String>>,
+    /// What is known of the past, while it is looked at.
+    pub past: Option<PastView>,
+    /// What has been put aside.
+    pub branches: Vec<BranchView>,
     /// What the page asked to see; left out while that would cost more than it shows.
     pub view: Option<View>,
 }

@@ -1,9 +1,9 @@
 //! What the page knows, as signals, and what it can ask for.
 
 use lastsave_scenario::{
-    AlertView, CheckView, ClockView, Completion, ConfigRow, FileRow, FileView, FilesRequest,
-    KeyPlace, KeysRequest, KeysView, LayersView, Progress, Span, TimelineView, VerdictView, View,
-    ViewRequest, WritesRequest, WritesView,
+    AlertView, BranchView, CheckView, ClockView, Completion, ConfigRow, FileRow, FileView,
+    FilesRequest, KeyPlace, KeysRequest, KeysView, LayersView, PastView, Progress, Span,
+    TimelineView, VerdictView, View, ViewRequest, WritesRequest, WritesView,
 };
 use leptos::prelude::*;
 
@@ -83,6 +83,10 @@ pub(crate) struct App {
     pub playing: RwSignal<Option<f64>>,
     /// The speed chosen for playing.
     pub speed: RwSignal<f64>,
+    /// What is known of the past, while it is looked at.
+    pub past: RwSignal<Option<PastView>>,
+    /// What has been put aside.
+    pub branches: RwSignal<Vec<BranchView>>,
     /// What the terminal has still to write. `None` stands for clearing it.
     pub output: StoredValue<Vec<Option<Span>>>,
     /// Rises when there is output.
@@ -143,6 +147,8 @@ impl App {
             busy: RwSignal::new(true),
             playing: RwSignal::default(),
             speed: RwSignal::new(10.0),
+            past: RwSignal::default(),
+            branches: RwSignal::default(),
             output: StoredValue::default(),
             output_count: RwSignal::default(),
             completion: RwSignal::default(),
@@ -330,6 +336,16 @@ impl App {
         self.order(ToWorker::Interrupt);
     }
 
+    /// Goes through history: `back fsync`, `goto 03:12:07`, `undo`, `present`, `branch 1`, `step fsync`.
+    pub(crate) fn travel(self, line: impl Into<String>) {
+        self.order(ToWorker::Travel(line.into()));
+    }
+
+    /// Shows the machine as it was at this time, microseconds since the epoch, without a line for it.
+    pub(crate) fn seek(self, to_us: u64) {
+        self.order(ToWorker::Seek(to_us));
+    }
+
     /// Lets the clock run by itself at the chosen speed, or stops it.
     pub(crate) fn toggle_play(self) {
         let speed = self.speed.get_untracked();
@@ -381,10 +397,11 @@ impl App {
         if !update.spans.is_empty() {
             self.write(update.spans.into_iter().map(Some));
         }
-        if !update.entered.is_empty() {
-            self.session
-                .update(|session| session.lines.extend(update.entered));
+        if let Some(lines) = update.lines {
+            self.session.update(|session| session.lines = lines);
         }
+        set(self.past, update.past);
+        set(self.branches, update.branches);
         let idle = matches!(update.progress, Progress::Idle) && update.taken == link::ordered();
         set(self.busy, !idle);
         set(self.prompt, update.prompt);

@@ -5,7 +5,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use lastsave_scenario::{Progress, Shell, Span, Style, ViewRequest};
+use lastsave_scenario::{History, Progress, Span, ViewRequest};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
 
@@ -32,8 +32,6 @@ struct Play {
     speed: f64,
     /// When the last step was taken, in real milliseconds.
     stepped_at_ms: f64,
-    /// Simulated milliseconds played so far.
-    played_ms: u64,
 }
 
 /// The worker's state.
@@ -43,7 +41,7 @@ pub(crate) struct Worker {
     pub(crate) shelf: Shelf,
     /// Posting here brings the next slice, behind the messages already waiting.
     next_slice: MessagePort,
-    shell: Shell,
+    history: History,
     shown: ViewRequest,
     slice_events: u64,
     slice_waiting: bool,
@@ -52,7 +50,8 @@ pub(crate) struct Worker {
     view_due_at_ms: f64,
     fresh: bool,
     spans: Vec<Span>,
-    entered: Vec<String>,
+    /// The session's lines as the page knows them.
+    known: Vec<String>,
     progress: Progress,
     play: Option<Play>,
     /// Orders taken so far.
@@ -68,7 +67,7 @@ pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
         scope: scope.clone(),
         shelf: Shelf::default(),
         next_slice: channel.port2(),
-        shell: Shell::new(0),
+        history: History::new(0),
         shown: ViewRequest::default(),
         slice_events: 2_000,
         slice_waiting: false,
@@ -77,7 +76,7 @@ pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
         view_due_at_ms: 0.0,
         fresh: false,
         spans: Vec::new(),
-        entered: Vec::new(),
+        known: Vec::new(),
         progress: Progress::Idle,
         play: None,
         taken: 0,
@@ -127,32 +126,26 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
     match message {
         ToWorker::Load { seed, lines } => {
             let mut state = worker.borrow_mut();
-            state.shell = Shell::new(seed);
+            state.history = History::new(seed);
             state.attach();
             state.play = None;
             state.spans.clear();
             state.fresh = true;
             state.view_due_at_ms = 0.0;
-            for line in &lines {
-                state.shell.enter(line);
-            }
+            state.known.clear();
+            state.enter(lines);
         }
         ToWorker::Enter(lines) => {
-            let mut state = worker.borrow_mut();
-            state.write_played();
-            for line in &lines {
-                state.shell.enter(line);
-            }
+            worker.borrow_mut().enter(lines);
         }
         ToWorker::Interrupt => {
             let mut state = worker.borrow_mut();
-            state.write_played();
             state.play = None;
-            state.shell.interrupt();
+            state.history.interrupt();
         }
         ToWorker::Complete { id, line } => {
             let state = worker.borrow();
-            let completion = state.shell.complete(&line);
+            let completion = state.history.complete(&line);
             state.send(&FromWorker::Completed { id, completion });
             return;
         }
@@ -173,15 +166,24 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
                     state.play = Some(Play {
                         speed,
                         stepped_at_ms,
-                        played_ms: 0,
                     });
                 }
             }
         }
         ToWorker::Play(None) => {
             let mut state = worker.borrow_mut();
-            state.write_played();
+            state.history.stop_playing();
             state.play = None;
+        }
+        ToWorker::Travel(line) => {
+            let mut state = worker.borrow_mut();
+            state.play = None;
+            state.history.travel(&line);
+        }
+        ToWorker::Seek(to_us) => {
+            let mut state = worker.borrow_mut();
+            state.play = None;
+            state.history.seek(to_us);
         }
     }
     run_slice(worker);
@@ -193,16 +195,16 @@ pub(crate) fn run_slice(worker: &Rc<RefCell<Worker>>) {
     state.step_clock();
     let began_ms = state.now_ms();
     let events = state.slice_events;
-    state.progress = state.shell.run(events);
+    state.progress = state.history.run(events);
     let now_ms = state.now_ms();
-    let output = state.shell.take_output();
+    let output = state.history.take_output();
     state.spans.extend(output);
 
     if matches!(state.progress, Progress::Idle) {
         state.running_since_ms = None;
         state.update(true);
         let state = &mut *state;
-        state.shelf.deliver(&state.scope, state.shell.world());
+        state.shelf.deliver(&state.scope, state.history.world());
         if state.play.is_some() {
             schedule_step(worker, state);
         }
@@ -245,7 +247,7 @@ fn schedule_step(worker: &Rc<RefCell<Worker>>, state: &mut Worker) {
 impl Worker {
     /// Lets the machine have the files that are kept for its lines.
     pub(crate) fn attach(&mut self) {
-        self.shell.attach(&self.shelf.attachments);
+        self.history.attach(&self.shelf.attachments);
     }
 
     fn now_ms(&self) -> f64 {
@@ -275,36 +277,35 @@ impl Worker {
         let step_ms = ((now_ms - play.stepped_at_ms).min(4.0 * PLAY_STEP_MS) * play.speed) as u64;
         if step_ms > 0 {
             play.stepped_at_ms = now_ms;
-            play.played_ms += step_ms;
-            self.shell.let_pass(step_ms * 1_000);
+            self.history.let_pass(step_ms * 1_000);
         }
     }
 
-    /// Writes the time played so far as the one line that does the same.
-    fn write_played(&mut self) {
-        let Some(play) = &mut self.play else { return };
-        let played_ms = std::mem::take(&mut play.played_ms);
-        if played_ms == 0 {
-            return;
+    /// Enters lines that the page has entered.
+    fn enter(&mut self, lines: Vec<String>) {
+        for line in &lines {
+            self.history.enter(line);
         }
-        let line = format!("advance {played_ms}ms");
-        self.spans.push(Span {
-            style: Style::Prompt,
-            text: self.shell.prompt(),
-        });
-        self.spans.push(Span {
-            style: Style::Input,
-            text: format!("{line}\n"),
-        });
-        self.entered.push(line);
+        self.known.extend(lines);
+    }
+
+    /// The session's lines, if the page does not know them.
+    fn unknown_lines(&mut self) -> Option<Vec<String>> {
+        let lines = self.history.all_lines();
+        if lines == self.known {
+            return None;
+        }
+        self.known.clone_from(&lines);
+        Some(lines)
     }
 
     /// Sends an update, with a view if one is due or must be.
     fn update(&mut self, complete: bool) {
         let now_ms = self.now_ms();
         let playing = self.play.as_ref().map(|play| play.speed);
-        let view = (now_ms >= self.view_due_at_ms || (complete && playing.is_none()))
-            .then(|| self.shell.view(&self.shown));
+        let is_due = now_ms >= self.view_due_at_ms || (complete && playing.is_none());
+        // What the machine shows on its way to a moment is not that moment.
+        let view = (is_due && !self.history.is_seeking()).then(|| self.history.view(&self.shown));
         if view.is_some() {
             let cost_ms = self.now_ms() - now_ms;
             self.view_due_at_ms = now_ms + cost_ms * VIEW_COST_FACTOR;
@@ -314,11 +315,13 @@ impl Worker {
             fresh: std::mem::take(&mut self.fresh),
             spans: std::mem::take(&mut self.spans),
             taken: self.taken,
-            prompt: self.shell.prompt(),
+            prompt: self.history.prompt(),
             progress: self.progress.clone(),
             running_ms: self.running_since_ms.map_or(0.0, |since| now_ms - since),
             playing,
-            entered: std::mem::take(&mut self.entered),
+            lines: complete.then(|| self.unknown_lines()).flatten(),
+            past: self.history.past(),
+            branches: self.history.branches(),
             view,
         };
         self.send(&FromWorker::Update(Box::new(update)));

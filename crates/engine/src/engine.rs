@@ -478,6 +478,11 @@ impl Engine {
         }
     }
 
+    /// Commands executed since the start: [`Status::commands`], without the rest.
+    pub fn commands(&self) -> u64 {
+        self.stats.commands
+    }
+
     /// Client writes that changed data since the start: [`Status::writes`], without the rest.
     pub fn writes(&self) -> u64 {
         self.stats.writes

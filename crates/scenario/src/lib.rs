@@ -12,8 +12,9 @@
 //! - [`View`] is what the page shows, taken from the world in one go.
 
 mod attachments;
-mod export;
 pub mod compare;
+mod export;
+mod history;
 pub mod import;
 mod lesson;
 pub mod link;
@@ -34,6 +35,7 @@ pub mod zip;
 
 pub use attachments::Attachments;
 pub use export::export;
+pub use history::{BranchView, History, PastView};
 pub use lesson::{Answer, Lesson, LessonStep, Question, prose_pieces};
 pub use parameter::check_parameter;
 pub use presets::Preset;
@@ -49,6 +51,6 @@ pub use view::{
     WriteRow, WritesFilter, WritesRequest, WritesView,
 };
 pub use world::{
-    ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, Pace, START_US, WorkloadKind,
-    WorkloadSpec, World,
+    ChildKill, Faults, LatencyMeasures, MachineProfile, Measures, Pace, START_US, StepKind,
+    WorkloadKind, WorkloadSpec, World,
 };

@@ -8,6 +8,7 @@
 //! - [`tools`]: redis-check-aof and redis-check-rdb; [`inspect`]: what the native tools do; [`bytes`]: bytes put there by hand;
 //! - [`lab`]: time, crashes; [`machine`]: the profile; [`workload`]: the load; [`fault`], [`decay`]: what can break;
 //! - [`expect`]: expectations;
+//! - [`travel`]: what [`crate::History`] drives a shell by;
 //! - [`complete`]: the Tab key; [`output`]: what is printed; [`manual`]: docs/scenarios.md.
 
 mod bytes;
@@ -27,6 +28,7 @@ mod parse;
 mod redis;
 mod server;
 mod tools;
+mod travel;
 mod words;
 mod workload;
 
@@ -38,7 +40,8 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::attachments::Attachments;
 use crate::world::Connection;
 use crate::{CheckView, View, ViewRequest, World};
-use parse::{Condition, Pipeline, Stage};
+use parse::{Pipeline, Stage};
+pub(crate) use travel::Turn;
 
 /// How a piece of output is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -155,6 +158,10 @@ enum Mode {
 struct Wait {
     from_us: u64,
     until_us: u64,
+    /// Everything due up to here has happened, unless several things are due at this very moment.
+    reached_us: u64,
+    /// What ends it early: `step fsync`.
+    stop: Option<travel::Stop>,
     what: String,
     /// What was counted at its beginning.
     before: lab::Counts,
@@ -227,41 +234,23 @@ impl Shell {
         let mut left = max_events.max(1);
         loop {
             self.tell_armed_crash();
-            if let Some(wait) = &self.wait {
-                if left == 0 {
-                    return self.progress();
-                }
-                let (events, done) = self.world.run_until(wait.until_us, left);
-                left = left.saturating_sub(events.max(1));
-                if done {
-                    self.end_wait();
-                }
-            } else if let Some(pipeline) = self.pipelines.pop_front() {
-                let runs = match pipeline.condition {
-                    Condition::Always => true,
-                    Condition::AfterSuccess => self.status == 0,
-                    Condition::AfterFailure => self.status != 0,
-                };
-                if runs {
-                    self.run_pipeline(pipeline);
-                }
-            } else if left == 0 {
-                return if self.lines.is_empty() {
+            if left == 0 && (self.wait.is_some() || self.pipelines.is_empty()) {
+                return if self.is_idle() {
                     Progress::Idle
                 } else {
                     self.progress()
                 };
-            } else if let Some((number, line)) = self.lines.pop_front() {
-                self.line_number = number;
-                left = left.saturating_sub(1);
-                self.read_line(&line);
-            } else {
-                return Progress::Idle;
+            }
+            match self.turn(u64::MAX, left) {
+                Turn::Waited { events, .. } => left = left.saturating_sub(events.max(1)),
+                Turn::Read => left = left.saturating_sub(1),
+                Turn::Ran(_) => {}
+                Turn::Idle => return Progress::Idle,
             }
         }
     }
 
-    fn progress(&self) -> Progress {
+    pub(crate) fn progress(&self) -> Progress {
         let (what, fraction) = match &self.wait {
             Some(wait) => {
                 let total_us = (wait.until_us - wait.from_us).max(1);
@@ -558,7 +547,9 @@ impl Shell {
         let now_us = self.world.now_us();
         self.wait = Some(Wait {
             from_us: now_us,
-            until_us: now_us + duration_us,
+            until_us: now_us.saturating_add(duration_us),
+            reached_us: now_us,
+            stop: None,
             what,
             before: self.counts(),
             tell,
@@ -568,6 +559,9 @@ impl Shell {
     fn end_wait(&mut self) {
         if let Some(wait) = self.wait.take() {
             self.show_log();
+            if let Some(stop) = &wait.stop {
+                self.tell_stop(stop);
+            }
             if wait.tell {
                 self.tell_wait(&wait.before);
             }

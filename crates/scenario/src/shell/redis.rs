@@ -347,6 +347,20 @@ impl Shell {
             self.mode = Mode::Redis(session);
             return;
         }
+        if matches!(text.as_str(), "advance" | "step") {
+            // Time passes in redis-cli too: the clock may play meanwhile.
+            let args: Vec<String> = words
+                .iter()
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect();
+            let mut io = Io {
+                stdin: None,
+                piped: None,
+            };
+            self.status = self.run_words(&args, &mut io);
+            self.mode = Mode::Redis(session);
+            return;
+        }
         if session
             .connection
             .is_none_or(|connection| !self.world.connected(connection))

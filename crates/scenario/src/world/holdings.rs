@@ -83,6 +83,7 @@ impl World {
                 {
                     log.loadable = true;
                 }
+                self.counted.ended(kind);
                 let text = format!("{path} done");
                 self.timeline.span(cut_us, self.now_us, kind, text);
                 self.end_fork();
@@ -95,6 +96,7 @@ impl World {
                 } else {
                     MarkKind::RewriteFailed
                 };
+                self.counted.ended(kind);
                 let text = format!("{path} failed");
                 self.timeline.span(cut_us, self.now_us, kind, text);
                 self.end_fork();

@@ -22,6 +22,7 @@ mod profile;
 pub(crate) mod random;
 mod server;
 mod shared_list;
+mod tally;
 mod timeline;
 mod verdict;
 mod view;
@@ -43,6 +44,8 @@ pub(crate) use points::{Armed, Moment, Promise, Recovery};
 pub(crate) use profile::MOST_MEMORY;
 pub use profile::MachineProfile;
 pub(crate) use server::{Called, Connection, StartError};
+pub use tally::StepKind;
+pub(crate) use tally::Tally;
 pub(crate) use view::choices;
 pub use workload::{WorkloadKind, WorkloadSpec};
 
@@ -93,6 +96,9 @@ pub struct World {
     errors: u64,
     /// The last such error.
     last_error: Vec<u8>,
+    counted: tally::Counted,
+    /// When the last event was due.
+    due_us: u64,
     log: VecDeque<(Level, Arc<str>)>,
     /// What the kernel has logged.
     kernel_log: Vec<String>,
@@ -153,6 +159,8 @@ impl World {
             refused: 0,
             errors: 0,
             last_error: Vec::new(),
+            counted: tally::Counted::default(),
+            due_us: START_US,
             log: VecDeque::new(),
             kernel_log: Vec::new(),
             unseen_log: 0,
@@ -176,6 +184,11 @@ impl World {
     /// The time, microseconds since the epoch.
     pub fn now_us(&self) -> u64 {
         self.now_us
+    }
+
+    /// When the last event was due; it may have happened later, if the server was behind.
+    pub(crate) fn due_us(&self) -> u64 {
+        self.due_us
     }
 
     /// The seed of everything random.
@@ -284,6 +297,7 @@ impl World {
         if due_us > until_us {
             return false;
         }
+        self.due_us = due_us;
         self.now_us = self.now_us.max(due_us);
         self.fold(self.now_us);
         match due {
@@ -471,6 +485,7 @@ impl World {
     pub(crate) fn format(&mut self, words: &str) {
         assert!(self.server.is_none(), "the shell has looked");
         self.trace = self.trace_hash();
+        self.counted.syncs_before += self.disk.totals().syncs;
         self.disk = SimDisk::new(self.faults.disk_bytes);
         self.faults = self.faults.mended();
         self.armed = None;

@@ -254,7 +254,8 @@ impl World {
             }
             return;
         };
-        self.commands_before += server.engine.status().commands;
+        self.commands_before += server.engine.commands();
+        self.counted.writes_before += server.engine.writes();
         self.meter.end(&server);
         self.ledger.process_ended();
         let offsets = server.offsets();
