@@ -275,7 +275,7 @@ fn dos_time(ms: u64) -> (u16, u16) {
     let (year, month, day) = lastsave_inspect::date_of(seconds / 86_400);
     let of_day = seconds % 86_400;
     let date = (year.saturating_sub(1980).min(127) << 9) | (month << 5) | day;
-    let time = (of_day / 3600) << 11 | (of_day / 60 % 60) << 5 | of_day % 60 / 2;
+    let time = (of_day / 3600) << 11 | (of_day / 60 % 60) << 5 | (of_day % 60 / 2);
     (date as u16, time as u16)
 }
 

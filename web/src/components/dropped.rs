@@ -102,7 +102,7 @@ pub(crate) fn Dropped() -> impl IntoView {
             }
         }),
     ];
-    on_cleanup(move || handles.into_iter().for_each(|handle| handle.remove()));
+    on_cleanup(move || handles.into_iter().for_each(WindowListenerHandle::remove));
 
     let dialog = NodeRef::<html::Dialog>::new();
     let wanted = Memo::new(move |_| {

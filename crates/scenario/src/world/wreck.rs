@@ -25,7 +25,7 @@ impl Wreck {
         for file in before.files() {
             let gone = after.inode(&file.path) != Some(file.inode);
             let ranges = match gone {
-                true => vec![0..file.len],
+                true => std::iter::once(0..file.len).collect(),
                 false => differing(&before, after, &file.path),
             };
             if gone || !ranges.is_empty() {
