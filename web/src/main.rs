@@ -13,7 +13,9 @@ mod lesson;
 mod link;
 mod protocol;
 mod session;
+mod share;
 mod state;
+mod store;
 mod transfer;
 mod worker;
 

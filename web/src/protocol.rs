@@ -45,6 +45,8 @@ pub(crate) enum ToWorker {
     },
     /// Which parts of the machine the page shows from now on.
     Show(ViewRequest),
+    /// Lets what is being carried out wait, or go on. An interrupt or a fresh machine waits no more.
+    Hold(bool),
     /// Lets simulated time run at this multiple of real time, or stops it.
     Play(Option<f64>),
     /// Obeys a word of history (`back fsync`, `goto 03:12:07`, `undo`) at once, whatever is being carried out.
@@ -56,7 +58,7 @@ pub(crate) enum ToWorker {
 impl ToWorker {
     /// Whether this changes the machine, rather than asking about it.
     pub fn is_order(&self) -> bool {
-        !matches!(self, Self::Complete { .. } | Self::Show(_))
+        !matches!(self, Self::Complete { .. } | Self::Show(_) | Self::Hold(_))
     }
 }
 

@@ -1,6 +1,10 @@
 //! A session is the lines that were entered. What the page needs to know about lines, without running them.
 
-use lastsave_scenario::Scenario;
+use std::cell::RefCell;
+
+use lastsave_scenario::{Scenario, ScenarioError};
+
+use crate::store;
 
 /// A machine's seed and everything entered on it: enough to have it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,35 +17,34 @@ pub(crate) struct Session {
     pub lines: Vec<String>,
 }
 
-/// Where the browser keeps the session of this page, so that a reload has it again.
-const STORED_AS: &str = "lastsave.session";
+/// Under which name the browser remembers, for a tab, which session is its own.
+const TAB_KEY: &str = "lastsave.tab";
+/// The beginning of the keys of sessions.
+const SESSIONS: &str = "session/";
+/// The key of the name of the tab that was used last.
+const LATEST: &str = "latest";
+/// How many sessions of closed tabs are kept.
+const KEPT_SESSIONS: usize = 8;
 /// A session longer than this, in bytes, is not kept for a reload.
-const STORED_BYTES: usize = 1 << 20;
+const STORED_BYTES: usize = 4 << 20;
 
 impl Session {
     /// Reads a scenario file. `None` if it is none.
     pub(crate) fn from_scenario(text: &str) -> Option<Self> {
-        let scenario = Scenario::parse(text).ok()?;
-        Some(Self {
+        Self::parse(text).ok()
+    }
+
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// Says what is wrong if it is none.
+    pub(crate) fn parse(text: &str) -> Result<Self, ScenarioError> {
+        let scenario = Scenario::parse(text)?;
+        Ok(Self {
             title: scenario.title,
             seed: scenario.seed,
             lines: scenario.lines.into_iter().map(|(_, line)| line).collect(),
         })
-    }
-
-    /// The session that was here before a reload.
-    pub(crate) fn stored() -> Option<Self> {
-        let text = storage()?.get_item(STORED_AS).ok()??;
-        Self::from_scenario(&text)
-    }
-
-    /// Keeps the session for a reload.
-    pub(crate) fn store(&self) {
-        let text = self.to_scenario();
-        if let Some(storage) = storage().filter(|_| text.len() <= STORED_BYTES) {
-            // A browser that keeps nothing forgets the session at a reload.
-            let _ = storage.set_item(STORED_AS, &text);
-        }
     }
 
     /// The session as a scenario file.
@@ -56,6 +59,110 @@ impl Session {
         }
         text
     }
+}
+
+/// The session of this tab, and what of it is still to be written.
+#[derive(Default)]
+struct Keeper {
+    /// This tab's name. Empty until the browser was asked.
+    tab: String,
+    writing: bool,
+    next: Option<String>,
+}
+
+thread_local! {
+    static KEEPER: RefCell<Keeper> = RefCell::default();
+}
+
+/// What this tab and the one used last were at.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// The session of this tab, before a reload.
+    pub own: Option<Session>,
+    /// The session of another tab, which may be open still.
+    pub latest: Option<Session>,
+}
+
+/// Finds the sessions that the browser has kept, and gives this tab a name. To be called once, first.
+pub(crate) async fn kept() -> Kept {
+    let named = storage().and_then(|storage| storage.get_item(TAB_KEY).ok().flatten());
+    hide_name();
+    let mut found = Kept::default();
+    if let Some(tab) = &named {
+        found.own = read(tab).await;
+    }
+    let tab = named.unwrap_or_else(|| {
+        let random = (js_sys::Math::random() * 1e9) as u64;
+        format!("{:013}-{random}", js_sys::Date::now() as u64)
+    });
+    if let Some(latest) = store::get(LATEST).await
+        && let Ok(latest) = String::from_utf8(latest)
+        && latest != tab
+    {
+        found.latest = read(&latest).await;
+    }
+    KEEPER.with_borrow_mut(|keeper| keeper.tab = tab);
+    found
+}
+
+async fn read(tab: &str) -> Option<Session> {
+    let bytes = store::get(&format!("{SESSIONS}{tab}")).await?;
+    Session::from_scenario(std::str::from_utf8(&bytes).ok()?)
+}
+
+/// Keeps the session for a reload. Of several in a row, the last one.
+pub(crate) fn keep(session: &Session) {
+    let text = session.to_scenario();
+    let idle = KEEPER.with_borrow_mut(|keeper| {
+        let keeps = !keeper.tab.is_empty() && text.len() <= STORED_BYTES;
+        keeper.next = keeps.then_some(text);
+        keeps && !std::mem::replace(&mut keeper.writing, true)
+    });
+    if idle {
+        leptos::task::spawn_local(write());
+    }
+}
+
+async fn write() {
+    let tab = KEEPER.with_borrow(|keeper| keeper.tab.clone());
+    let mut is_new = true;
+    while let Some(text) = KEEPER.with_borrow_mut(|keeper| keeper.next.take()) {
+        if !store::put(&format!("{SESSIONS}{tab}"), text.as_bytes()).await {
+            break;
+        }
+        if std::mem::take(&mut is_new) {
+            store::put(LATEST, tab.as_bytes()).await;
+            let keys = store::keys(SESSIONS).await;
+            let excess = keys.len().saturating_sub(KEPT_SESSIONS);
+            for key in &keys[..excess] {
+                store::delete(key).await;
+            }
+        }
+    }
+    KEEPER.with_borrow_mut(|keeper| keeper.writing = false);
+}
+
+/// Takes the tab's name out of the browser's memory for as long as the page is open: a browser that duplicates a tab copies
+/// that memory, and two tabs would write to one session.
+fn hide_name() {
+    if let Some(storage) = storage() {
+        // What cannot be removed cannot be read either.
+        let _ = storage.remove_item(TAB_KEY);
+    }
+}
+
+/// Leaves the tab's name for the page that comes after a reload. To be called when the page goes.
+pub(crate) fn leave_name() {
+    let tab = KEEPER.with_borrow(|keeper| keeper.tab.clone());
+    if let Some(storage) = storage().filter(|_| !tab.is_empty()) {
+        // A browser that keeps nothing forgets the session at a reload.
+        let _ = storage.set_item(TAB_KEY, &tab);
+    }
+}
+
+/// Undoes [`leave_name`], when the page comes back as it was.
+pub(crate) fn come_back() {
+    hide_name();
 }
 
 fn storage() -> Option<web_sys::Storage> {

@@ -13,6 +13,7 @@ use crate::{
     link,
     protocol::{self, FromWorker, ToWorker},
     session::Session,
+    share::{self, Share},
     transfer::{self, Transfer},
 };
 
@@ -123,6 +124,8 @@ pub(crate) struct App {
     pub lesson: RwSignal<Option<Reading>>,
     /// While there is a lesson: the expectations checked so far.
     pub checks: RwSignal<Vec<CheckView>>,
+    /// Lines from links and files, and what is to be said about them.
+    pub share: Share,
 }
 
 impl App {
@@ -176,14 +179,14 @@ impl App {
             places: RwSignal::default(),
             lesson: RwSignal::new(Reading::stored()),
             checks: RwSignal::default(),
+            share: Share::new(),
         }
     }
 
     /// Starts the worker and a first machine, and from then on tells the worker what the page shows.
     pub(crate) fn start(self) {
         self.connect();
-        self.load(Session::stored().unwrap_or_else(examples::first));
-        Effect::new(move || self.session.with(Session::store));
+        share::start(self);
         Effect::new(move || self.tell_trace());
         Effect::new(move || self.lesson.with(|lesson| Reading::store(lesson.as_ref())));
         Effect::new(move || link::send(ToWorker::Show(self.request())));
@@ -205,6 +208,7 @@ impl App {
     }
 
     fn connect(self) {
+        share::expect_nothing(self);
         link::start(
             move |message| self.apply(message),
             move |parcel, things| transfer::heard(self, parcel, things),
@@ -247,8 +251,10 @@ impl App {
     /// Puts a session in place of the present one, which can be had again with [`App::take_back`].
     pub(crate) fn open(self, session: Session) {
         let left = self.session.get_untracked();
-        self.undo.set((!left.lines.is_empty()).then_some(left));
-        self.load(session);
+        if !left.lines.is_empty() {
+            self.undo.set(Some(left));
+        }
+        self.put_in_place(session);
     }
 
     /// Opens a lesson at its beginning, on a fresh machine; nothing is run. `false` if the scenario file asks nothing and so is
@@ -298,11 +304,20 @@ impl App {
     pub(crate) fn take_back(self) {
         if let Some(session) = self.undo.get_untracked() {
             self.undo.set(None);
-            self.load(session);
+            self.put_in_place(session);
         }
     }
 
-    fn load(self, session: Session) {
+    /// Gives up a machine that does not answer, for a fresh one.
+    pub(crate) fn restart(self) {
+        self.connect();
+        link::send(ToWorker::Show(untrack(|| self.request())));
+        self.reset();
+    }
+
+    /// Runs a session on a fresh machine; the present one is gone.
+    pub(crate) fn put_in_place(self, session: Session) {
+        share::forget(self);
         if self.failure.get_untracked().is_some() {
             self.failure.set(None);
             self.connect();
@@ -411,6 +426,7 @@ impl App {
         if let Some(view) = update.view {
             self.show(view);
         }
+        share::check(self);
     }
 
     fn show(self, view: View) {

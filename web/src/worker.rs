@@ -46,6 +46,8 @@ pub(crate) struct Worker {
     slice_events: u64,
     slice_waiting: bool,
     running_since_ms: Option<f64>,
+    /// Since when the lines wait, if the page has asked for that.
+    held_since_ms: Option<f64>,
     sent_at_ms: f64,
     view_due_at_ms: f64,
     fresh: bool,
@@ -72,6 +74,7 @@ pub(crate) fn start(scope: &DedicatedWorkerGlobalScope) {
         slice_events: 2_000,
         slice_waiting: false,
         running_since_ms: None,
+        held_since_ms: None,
         sent_at_ms: 0.0,
         view_due_at_ms: 0.0,
         fresh: false,
@@ -128,6 +131,8 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
             let mut state = worker.borrow_mut();
             state.history = History::new(seed);
             state.attach();
+            state.running_since_ms = None;
+            state.held_since_ms = None;
             state.play = None;
             state.spans.clear();
             state.fresh = true;
@@ -141,6 +146,7 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
         ToWorker::Interrupt => {
             let mut state = worker.borrow_mut();
             state.play = None;
+            state.held_since_ms = None;
             state.history.interrupt();
         }
         ToWorker::Complete { id, line } => {
@@ -157,6 +163,11 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
             state.shown = request;
             state.view_due_at_ms = 0.0;
         }
+        ToWorker::Hold(true) => {
+            let mut state = worker.borrow_mut();
+            state.held_since_ms = Some(state.now_ms());
+        }
+        ToWorker::Hold(false) => worker.borrow_mut().go_on(),
         ToWorker::Play(Some(speed)) => {
             let mut state = worker.borrow_mut();
             let stepped_at_ms = state.now_ms();
@@ -192,6 +203,9 @@ fn handle_message(worker: &Rc<RefCell<Worker>>, message: ToWorker) {
 /// Runs the machine for a moment, tells the page if it is time to, and arranges for what comes next.
 pub(crate) fn run_slice(worker: &Rc<RefCell<Worker>>) {
     let mut state = worker.borrow_mut();
+    if state.held_since_ms.is_some() {
+        return;
+    }
     state.step_clock();
     let began_ms = state.now_ms();
     let events = state.slice_events;
@@ -258,6 +272,14 @@ impl Worker {
         if let Ok(value) = protocol::encode(message) {
             // Nobody is left to tell if the page is gone.
             let _ = self.scope.post_message(&value);
+        }
+    }
+
+    /// Ends a wait, which does not count as time at work.
+    fn go_on(&mut self) {
+        let now_ms = self.now_ms();
+        if let Some(held_ms) = self.held_since_ms.take().map(|since_ms| now_ms - since_ms) {
+            self.running_since_ms = self.running_since_ms.map(|since_ms| since_ms + held_ms);
         }
     }
 

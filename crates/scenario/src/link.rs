@@ -160,7 +160,10 @@ impl Link {
     }
 
     /// Whether a link may hold this.
-    fn check(&self) -> Result<(), LinkError> {
+    ///
+    /// # Errors
+    /// Says why not.
+    pub fn check(&self) -> Result<(), LinkError> {
         let is_long = |line: &str| line.len() > MAX_LINE_BYTES;
         if self.scenario.len() > MAX_TEXT_BYTES
             || self.scenario.lines().count() > MAX_LINES

@@ -4,7 +4,7 @@ use lastsave_scenario::import::{ImportFile, ImportReport};
 use leptos::{ev, html, prelude::*, tachys::html::attribute::custom::custom_attribute};
 
 use crate::{
-    format,
+    format, share,
     state::use_app,
     transfer::{self, Action, entries},
 };
@@ -196,7 +196,7 @@ fn Report(report: ImportReport) -> impl IntoView {
                         class="primary"
                         on:click=move |_| {
                             transfer::forget(app);
-                            transfer::open_scenario(app, &name, &text);
+                            share::open_scenario_text(app, &name, &text);
                         }
                     >
                         "Open the scenario"

@@ -2,7 +2,11 @@
 
 use leptos::{html, prelude::*};
 
-use super::{help, lesson::Lessons};
+use super::{
+    help,
+    lesson::Lessons,
+    share::{ResetButton, ShareButton},
+};
 use crate::{
     examples::{self, Example},
     format,
@@ -62,6 +66,7 @@ pub(crate) fn Header() -> impl IntoView {
                     {groups.collect_view()}
                 </div>
                 <Lessons />
+                <ShareButton />
                 <button
                     class="icon menu"
                     popovertarget="page-menu"
@@ -72,12 +77,7 @@ pub(crate) fn Header() -> impl IntoView {
                 </button>
                 // A popover on phones; elsewhere its buttons stand in the line.
                 <div id="page-menu" class="popover" popover="auto">
-                    <button
-                        title="Start again on a fresh machine; it can be undone"
-                        on:click=move |_| app.reset()
-                    >
-                        "Reset"
-                    </button>
+                    <ResetButton />
                     <ThemeButton />
                     <button
                         class="icon"

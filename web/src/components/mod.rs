@@ -13,9 +13,11 @@ mod keys;
 mod layers;
 mod lesson;
 mod report;
+pub(crate) mod share;
 mod suggest;
 mod sweep;
 mod tabs;
+pub(crate) mod tabs;
 mod terminal;
 mod timeline;
 pub(crate) mod verdict;
@@ -60,6 +62,8 @@ fn Page() -> impl IntoView {
         <Failure />
         <UndoOffer />
         <dropped::Dropped />
+        <share::Notices />
+        <share::ShareDialog />
         <help::Help />
         <p class="sr" role="status">
             {move || app.announcement.get()}

@@ -2,9 +2,12 @@
 
 use lastsave_scenario::VerdictView;
 use leptos::prelude::*;
-use wasm_bindgen::{JsCast, JsValue};
 
-use super::{verdict, writes::Writes};
+use super::{
+    share::{copy_text, download},
+    verdict,
+    writes::Writes,
+};
 use crate::{
     format,
     state::{App, use_app},
@@ -106,10 +109,9 @@ pub(crate) fn Report() -> impl IntoView {
 fn Copy(label: &'static str, what: impl Fn() -> String + Send + Sync + 'static) -> impl IntoView {
     let said = RwSignal::new(label);
     let copy = move |_| {
-        let promise = window().navigator().clipboard().write_text(&what());
+        let text = what();
         leptos::task::spawn_local(async move {
-            let copied = wasm_bindgen_futures::JsFuture::from(promise).await.is_ok();
-            said.set(if copied {
+            said.set(if copy_text(&text).await {
                 "Copied"
             } else {
                 "Not allowed: mark it and copy"
@@ -228,23 +230,5 @@ fn crash(verdict: &VerdictView) -> impl IntoView {
             <p class="numbers">{numbers.into_iter().collect_view()}</p>
             <p class="hint">{verdict.explanation.clone()}</p>
         </li>
-    }
-}
-
-/// Lets the browser save a text as a file.
-fn download(name: &str, text: &str) {
-    let parts = js_sys::Array::of1(&JsValue::from_str(text));
-    let address = web_sys::Blob::new_with_str_sequence(&parts)
-        .and_then(|blob| web_sys::Url::create_object_url_with_blob(&blob));
-    let link = document()
-        .create_element("a")
-        .ok()
-        .and_then(|element| element.dyn_into::<web_sys::HtmlAnchorElement>().ok());
-    if let (Ok(address), Some(link)) = (address, link) {
-        link.set_href(&address);
-        link.set_download(name);
-        link.click();
-        // The download has begun; the address is no longer needed.
-        let _ = web_sys::Url::revoke_object_url(&address);
     }
 }

@@ -19,6 +19,20 @@ const TABS: &[(Tab, &str, &str)] = &[
     (Tab::Compare, "compare", "Compare"),
 ];
 
+/// What a tab is called in links.
+pub(crate) fn name(tab: Tab) -> &'static str {
+    TABS.iter()
+        .find(|(known, ..)| *known == tab)
+        .map_or("keys", |(_, id, _)| id)
+}
+
+/// The tab that a link calls so.
+pub(crate) fn named(name: &str) -> Option<Tab> {
+    TABS.iter()
+        .find(|(_, id, _)| *id == name)
+        .map(|(tab, ..)| *tab)
+}
+
 #[component]
 pub(crate) fn Tabs() -> impl IntoView {
     let app = use_app();

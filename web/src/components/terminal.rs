@@ -3,7 +3,13 @@
 use lastsave_scenario::{Progress, Span, Style};
 use leptos::{ev, html, prelude::*};
 
-use super::{faults::Faults, lesson::LessonPanel, on_resize, suggest::Suggestions};
+use super::{
+    faults::Faults,
+    lesson::LessonPanel,
+    on_resize,
+    share::{Held, WaitingLines},
+    suggest::Suggestions,
+};
 use crate::{
     session,
     state::{App, use_app},
@@ -101,6 +107,8 @@ pub(crate) fn Terminal() -> impl IntoView {
                 {move || announced.get()}
             </p>
             <Running />
+            <Held />
+            <WaitingLines />
             <StripOffer />
             <Suggestions />
             <Line />

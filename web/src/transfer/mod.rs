@@ -16,8 +16,8 @@ use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
 use crate::{
     components, link, protocol,
-    session::Session,
     state::{App, Tab},
+    store,
 };
 
 /// What page and worker say to each other about files. Behind it in the array stand the things named here.
@@ -182,34 +182,6 @@ fn kept_as((sum, len): (u64, u64)) -> String {
     format!("attachment/{sum:016x}-{len}")
 }
 
-/// What a reload would have to bring back.
-mod store {
-    use std::{cell::RefCell, collections::BTreeMap};
-
-    thread_local! {
-        static KEPT: RefCell<BTreeMap<String, Vec<u8>>> = RefCell::default();
-    }
-
-    pub(super) async fn put(key: &str, bytes: &[u8]) {
-        KEPT.with_borrow_mut(|kept| kept.insert(key.to_owned(), bytes.to_vec()));
-    }
-
-    pub(super) async fn get(key: &str) -> Option<Vec<u8>> {
-        KEPT.with_borrow(|kept| kept.get(key).cloned())
-    }
-}
-
-/// Opens a scenario file.
-pub(crate) fn open_scenario(app: App, name: &str, text: &str) {
-    match Session::from_scenario(text) {
-        Some(session) => app.open(session),
-        None => app
-            .transfer
-            .notice
-            .set(Some(format!("{name} is no scenario."))),
-    }
-}
-
 /// Gives the worker the large files that these lines name, before it is told anything else.
 pub(crate) fn attach_for(lines: &[String]) {
     let named = Attachments::named_in(lines.iter().map(String::as_str));
@@ -307,7 +279,7 @@ pub(crate) fn act(app: App, action: Action) {
         }
         app.enter_all(lines);
     } else {
-        app.open(Session {
+        app.open(crate::session::Session {
             title: report.title,
             seed: 1,
             lines,
