@@ -9,13 +9,15 @@ type Target = fn(&[u8]);
 
 #[test]
 fn kept_inputs_break_nothing() {
-    let targets: [(&str, Target); 6] = [
+    let targets: [(&str, Target); 8] = [
         ("aof", fuzzing::aof),
         ("config", fuzzing::config),
+        ("link", fuzzing::link),
         ("manifest", fuzzing::manifest),
         ("rdb", fuzzing::rdb),
         ("requests", fuzzing::requests),
         ("restore", fuzzing::restore),
+        ("scenario", fuzzing::scenario),
     ];
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     for (name, target) in targets {

@@ -1,8 +1,10 @@
 //! What the fuzz targets do with their input. It is here, not beside them, so that the kept corpora run in every test run too.
 
 mod files;
+mod links;
 
 pub use files::{aof, config, manifest, rdb};
+pub use links::{link, scenario};
 
 use lastsave_engine::{ClientId, Config, Engine, Host, Output};
 use lastsave_resp::{ArgsBuf, append_request};

@@ -144,6 +144,7 @@ test("what runs for long shows its progress, and Stop stops it", async ({ page }
 test("a reset can be taken back", async ({ page }) => {
   await type(page, "SET kept yes");
   await page.getByRole("button", { name: "Reset" }).click();
+  await page.getByRole("button", { name: "Start again" }).click();
   await idle(page);
   await type(page, "DBSIZE");
   await expect(output(page)).toContainText("(integer) 0");

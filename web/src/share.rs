@@ -521,8 +521,6 @@ pub(crate) struct Wishes {
     pub autorun: bool,
     /// Open the tab that is open now.
     pub tab: bool,
-    /// Show the moment that is shown now.
-    pub moment: bool,
 }
 
 /// The session as a link, with the address of this page.
@@ -533,11 +531,6 @@ pub(crate) fn link_to(app: App, wishes: &Wishes) -> Result<String, LinkError> {
     let mut link = Link::new(app.session.with(Session::to_scenario));
     link.autorun = wishes.autorun;
     link.tab = wishes.tab.then(|| tabs::name(app.tab.get()).to_owned());
-    if wishes.moment {
-        link.at_us = app
-            .clock
-            .with(|clock| clock.as_ref().map(|clock| clock.elapsed_us));
-    }
     Ok(format!("{}#{}", base_address(), encode(&link)?))
 }
 

@@ -237,7 +237,15 @@ pub fn decode(address: &str) -> Result<Link, LinkError> {
         return Err(LinkError::Damaged);
     }
     let packed = decode_base64url(body).ok_or(LinkError::Damaged)?;
-    let text = unpack_with(WORDS_1, &packed, MAX_TEXT_BYTES + MAX_HEAD_BYTES + 1);
+    decode_packed(&packed)
+}
+
+/// Reads the bytes of a link, behind its check.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_packed(packed: &[u8]) -> Result<Link, LinkError> {
+    let text = unpack_with(WORDS_1, packed, MAX_TEXT_BYTES + MAX_HEAD_BYTES + 1);
     let text = text.map_err(|error| match error {
         PackError::Damaged => LinkError::Damaged,
         PackError::TooLong => LinkError::TooLarge,

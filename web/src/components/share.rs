@@ -337,7 +337,6 @@ fn content(app: App, close: impl Fn() + Copy + Send + Sync + 'static) -> AnyView
             <legend class="sr">"What the link does"</legend>
             {wish("Run at once when opened", |wishes, on| wishes.autorun = on)}
             {wish("Open this tab", |wishes, on| wishes.tab = on)}
-            {wish("Show this moment", |wishes, on| wishes.moment = on)}
         </fieldset>
         <p class="row files">
             <button
@@ -402,11 +401,12 @@ fn Snippet(
         });
     };
     view! {
-        <label class="snippet">
-            <span>{label}</span>
+        <div class="snippet">
+            <span aria-hidden="true">{label}</span>
             <input
                 type="text"
                 readonly
+                aria-label=label
                 class="data"
                 node_ref=field
                 prop:value=text
@@ -420,7 +420,7 @@ fn Snippet(
                 {move || said.get()}
                 <span class="sr">{format!(" {label}")}</span>
             </button>
-        </label>
+        </div>
     }
     .into_any()
 }
