@@ -136,11 +136,12 @@ test("must match: session survives reload, works in a partitioned or storage-les
         IDBFactory.prototype.open = refuse;
       });
     }
-    // Another site: cookies and storage of the frame are not those of the page itself.
-    await embedder.route("http://localhost:*/embedder", (route) =>
-      route.fulfill({ contentType: "text/html", body: `<iframe src="${baseURL}" width="1000" height="700"></iframe>` }),
-    );
-    await embedder.goto(`http://localhost:${new URL(baseURL).port}/embedder`);
+    // Another site: cookies and storage of the frame are not those of the page itself. A script's text is a page without rules.
+    await embedder.goto(`http://localhost:${new URL(baseURL).port}/theme.js`);
+    await embedder.evaluate((src) => {
+      const frame = Object.assign(document.createElement("iframe"), { src, width: 1000, height: 700 });
+      document.body.replaceChildren(frame);
+    }, baseURL);
     const frame = embedder.frameLocator("iframe");
     await expect(frame.getByRole("log", { name: "Output" })).toContainText("Ready to accept connections", { timeout: 30_000 });
     await frame.locator("#line").fill("PING");

@@ -49,15 +49,26 @@ pub fn scenario(data: &[u8]) {
         Ok(fragment) => {
             let link = decode(&fragment).expect("what was made can be read");
             let again = Scenario::parse(&link.scenario).expect("a link holds a scenario");
-            assert_eq!((again.seed, again.lines), (scenario.seed, scenario.lines.clone()));
+            assert_eq!(
+                (again.seed, again.lines),
+                (scenario.seed, scenario.lines.clone())
+            );
         }
         Err(LinkError::TooLarge | LinkError::NotText) => return,
         Err(error) => panic!("{error}"),
     }
     let mut shell = Shell::new(scenario.seed);
     // What asks for a gigabyte gets it, which is slow: numbers of seven digits are left out.
-    let asks_much = |line: &str| line.split(|c: char| !c.is_ascii_digit()).any(|n| n.len() > 6);
-    for (number, line) in scenario.lines.iter().filter(|(_, line)| !asks_much(line)).take(LINES) {
+    let asks_much = |line: &str| {
+        line.split(|c: char| !c.is_ascii_digit())
+            .any(|n| n.len() > 6)
+    };
+    for (number, line) in scenario
+        .lines
+        .iter()
+        .filter(|(_, line)| !asks_much(line))
+        .take(LINES)
+    {
         shell.complete(line);
         shell.enter_numbered(*number, line);
         shell.run(EVENTS);

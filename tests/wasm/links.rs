@@ -47,6 +47,9 @@ fn every_scenario_fits_into_a_link_and_a_lesson_into_a_chat() {
         let fragment = encode(&link).unwrap();
         assert_eq!(decode(&fragment), Ok(link), "{name}");
         let chars = fragment.len() + ADDRESS_CHARS;
-        assert!(chars < SAFE_LINK_CHARS || !name.starts_with("lessons/"), "{name}: {chars}");
+        assert!(
+            chars < SAFE_LINK_CHARS || !name.starts_with("lessons/"),
+            "{name}: {chars}"
+        );
     }
 }

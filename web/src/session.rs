@@ -19,6 +19,8 @@ pub(crate) struct Session {
 
 /// Under which name the browser remembers, for a tab, which session is its own.
 const TAB_KEY: &str = "lastsave.tab";
+/// Under which name it remembers a session that the page could not write before it went.
+const HASTE_KEY: &str = "lastsave.session";
 /// The beginning of the keys of sessions.
 const SESSIONS: &str = "session/";
 /// The key of the name of the tab that was used last.
@@ -68,6 +70,8 @@ struct Keeper {
     tab: String,
     writing: bool,
     next: Option<String>,
+    /// The session as long as the browser has not said that it is kept.
+    unsaved: Option<String>,
 }
 
 thread_local! {
@@ -86,9 +90,13 @@ pub(crate) struct Kept {
 /// Finds the sessions that the browser has kept, and gives this tab a name. To be called once, first.
 pub(crate) async fn kept() -> Kept {
     let named = storage().and_then(|storage| storage.get_item(TAB_KEY).ok().flatten());
+    let in_haste = storage().and_then(|storage| storage.get_item(HASTE_KEY).ok().flatten());
     hide_name();
-    let mut found = Kept::default();
-    if let Some(tab) = &named {
+    let mut found = Kept {
+        own: in_haste.as_deref().and_then(Session::from_scenario),
+        latest: None,
+    };
+    if let Some(tab) = named.as_ref().filter(|_| found.own.is_none()) {
         found.own = read(tab).await;
     }
     let tab = named.unwrap_or_else(|| {
@@ -116,6 +124,7 @@ pub(crate) fn keep(session: &Session) {
     let idle = KEEPER.with_borrow_mut(|keeper| {
         let keeps = !keeper.tab.is_empty() && text.len() <= STORED_BYTES;
         keeper.next = keeps.then_some(text);
+        keeper.unsaved.clone_from(&keeper.next);
         keeps && !std::mem::replace(&mut keeper.writing, true)
     });
     if idle {
@@ -130,6 +139,7 @@ async fn write() {
         if !store::put(&format!("{SESSIONS}{tab}"), text.as_bytes()).await {
             break;
         }
+        KEEPER.with_borrow_mut(|keeper| keeper.unsaved.clone_from(&keeper.next));
         if std::mem::take(&mut is_new) {
             store::put(LATEST, tab.as_bytes()).await;
             let keys = store::keys(SESSIONS).await;
@@ -148,15 +158,17 @@ fn hide_name() {
     if let Some(storage) = storage() {
         // What cannot be removed cannot be read either.
         let _ = storage.remove_item(TAB_KEY);
+        let _ = storage.remove_item(HASTE_KEY);
     }
 }
 
 /// Leaves the tab's name for the page that comes after a reload. To be called when the page goes.
 pub(crate) fn leave_name() {
-    let tab = KEEPER.with_borrow(|keeper| keeper.tab.clone());
+    let (tab, unsaved) = KEEPER.with_borrow(|keeper| (keeper.tab.clone(), keeper.unsaved.clone()));
     if let Some(storage) = storage().filter(|_| !tab.is_empty()) {
         // A browser that keeps nothing forgets the session at a reload.
         let _ = storage.set_item(TAB_KEY, &tab);
+        let _ = unsaved.map(|text| storage.set_item(HASTE_KEY, &text));
     }
 }
 

@@ -16,7 +16,6 @@ mod report;
 pub(crate) mod share;
 mod suggest;
 mod sweep;
-mod tabs;
 pub(crate) mod tabs;
 mod terminal;
 mod timeline;

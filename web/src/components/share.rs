@@ -338,7 +338,7 @@ fn content(app: App, close: impl Fn() + Copy + Send + Sync + 'static) -> AnyView
             {wish("Run at once when opened", |wishes, on| wishes.autorun = on)}
             {wish("Open this tab", |wishes, on| wishes.tab = on)}
         </fieldset>
-        <p class="row files">
+        <p class="row keep">
             <button
                 on:click=move |_| {
                     app.session
