@@ -4,7 +4,7 @@
 //! never becomes markup. A run of it pauses after a while and asks.
 
 use lastsave_scenario::{
-    Progress,
+    ClockView, Progress, START_US,
     link::{ENGINE_VERSION, Link, LinkError, MAX_TEXT_BYTES, decode, encode},
 };
 use leptos::{ev, prelude::*};
@@ -406,11 +406,24 @@ pub(crate) fn check(app: App) {
     if is_idle {
         let next = (PATIENCE_MS, commands.saturating_add(PATIENCE_COMMANDS));
         app.share.allowed.set_value(Some(next));
+        show_moment(app);
     } else if (app.running_ms.get_untracked() > until_ms || commands > until_commands)
         && !app.share.held.get_untracked()
     {
         app.share.held.set(true);
         link::send(ToWorker::Hold(true));
+    }
+}
+
+/// Once the lines have run, goes to the moment that the link asks for.
+fn show_moment(app: App) {
+    let waits = app.share.waiting.with_untracked(Option::is_some)
+        || app.busy.get_untracked()
+        || app
+            .session
+            .with_untracked(|session| session.lines.is_empty());
+    if !waits && let Some(at_us) = app.share.at_us.try_update_value(Option::take).flatten() {
+        app.seek(START_US.saturating_add(at_us));
     }
 }
 
@@ -521,6 +534,8 @@ pub(crate) struct Wishes {
     pub autorun: bool,
     /// Open the tab that is open now.
     pub tab: bool,
+    /// Show the moment that is shown now.
+    pub moment: bool,
 }
 
 /// The session as a link, with the address of this page.
@@ -531,6 +546,10 @@ pub(crate) fn link_to(app: App, wishes: &Wishes) -> Result<String, LinkError> {
     let mut link = Link::new(app.session.with(Session::to_scenario));
     link.autorun = wishes.autorun;
     link.tab = wishes.tab.then(|| tabs::name(app.tab.get()).to_owned());
+    if wishes.moment {
+        let elapsed_us = |clock: &ClockView| clock.elapsed_us;
+        link.at_us = app.clock.with(|clock| clock.as_ref().map(elapsed_us));
+    }
     Ok(format!("{}#{}", base_address(), encode(&link)?))
 }
 

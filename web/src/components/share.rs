@@ -337,6 +337,7 @@ fn content(app: App, close: impl Fn() + Copy + Send + Sync + 'static) -> AnyView
             <legend class="sr">"What the link does"</legend>
             {wish("Run at once when opened", |wishes, on| wishes.autorun = on)}
             {wish("Open this tab", |wishes, on| wishes.tab = on)}
+            {wish("Show this moment", |wishes, on| wishes.moment = on)}
         </fieldset>
         <p class="row keep">
             <button
