@@ -7,6 +7,7 @@ const tabs = (page) => page.getByRole("tab").all();
 
 for (const theme of ["light", "dark"]) {
   test(`must match: screen reader and keyboard only: axe finds nothing in the ${theme} theme`, async ({ page }) => {
+    test.setTimeout(240_000);
     await open(page);
     await inTheme(page, theme);
     expect(await violations(page)).toEqual([]);

@@ -65,9 +65,9 @@ async function report(page) {
 async function lab(page, name) {
   await type(page, "CONFIG SET appendonly yes", "workload sessions rate=200 keys=500", "advance 2s");
   await tab(page, name);
-  await page.locator("#panel button.primary").first().click();
-  await page.locator("#panel table, #panel svg").first().waitFor({ timeout: 60_000 });
-  await page.locator("#panel progress").waitFor({ state: "detached", timeout: 120_000 });
+  await page.locator("#panel .bar button.primary").click();
+  await page.locator("#panel .lab-summary").waitFor({ timeout: 60_000 });
+  await page.locator("#panel progress").waitFor({ state: "detached", timeout: 240_000 });
 }
 
 async function lesson(page) {
