@@ -34,7 +34,7 @@ pub(crate) fn Layers() -> impl IntoView {
             <div class="layer memory" class:down=move || !up.get()>
                 <h2>"Memory"</h2>
                 <p class="value">{move || if up.get() { memory.get() } else { "no server".into() }}</p>
-                <p class="note">{move || if up.get() { memory_bytes.get() } else { "gone with the process".into() }}</p>
+                <p class="note">{move || if up.get() { memory_bytes.get() } else { "nothing in memory".into() }}</p>
             </div>
             <div class="layer buffer" class:off=move || app.layers.with(|l| l.aof_buffer_bytes.is_none())>
                 <h2>"AOF buffer"</h2>
@@ -53,7 +53,7 @@ pub(crate) fn Layers() -> impl IntoView {
             </div>
             <Reach
                 class="reach kill"
-                what=move || if up.get() { ("kill -9", " now takes") } else { ("no process left to kill", "") }
+                what=move || if up.get() { ("kill -9", " now takes") } else { ("no process to kill", "") }
                 known=up
                 writes=Memo::new(move |_| app.layers.with(|l| l.exposed_kill))
                 oldest_us=Memo::new(move |_| app.layers.with(|l| l.exposed_kill_oldest_us))
