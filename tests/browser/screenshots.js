@@ -40,7 +40,7 @@ async function bytes(page) {
   await type(page, "CONFIG SET appendonly yes", "CONFIG SET aof-timestamp-enabled yes", LOAD, "advance 2500ms");
   await tab(page, "Files");
   await idle(page);
-  await page.locator(".notes button", { hasText: "SET" }).nth(2).hover();
+  await page.locator(".notes").getByText("SET session").nth(4).hover();
 }
 
 async function configuration(page) {
@@ -63,7 +63,7 @@ async function report(page) {
 
 // Sweeps and comparisons run in their own worker: they are over when their progress is gone.
 async function lab(page, name) {
-  await type(page, "CONFIG SET appendonly yes", "workload sessions rate=200 keys=500", "advance 2s");
+  await type(page, "SHUTDOWN NOSAVE", "redis-server --appendonly yes", "workload carts rate=200 keys=500", "advance 5s");
   await tab(page, name);
   await page.locator("#panel .bar button.primary").click();
   await page.locator("#panel .lab-summary").waitFor({ timeout: 60_000 });
