@@ -69,6 +69,9 @@ enum Task {
         /// Saving, loading, and what saving costs the clients meanwhile, only
         #[arg(long, conflicts_with_all = ["commands_only", "memory_only"])]
         files_only: bool,
+        /// Only the crash sweep: how long 10,000 crash points take
+        #[arg(long)]
+        sweep_only: bool,
         /// Measure this program instead of building lastsave-server
         #[arg(long, value_name = "PROGRAM")]
         server: Option<PathBuf>,
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
             commands_only,
             memory_only,
             files_only,
+            sweep_only,
             server,
         } => bench::run(&bench::Options {
             quick,
@@ -111,6 +115,7 @@ fn main() -> ExitCode {
             commands_only,
             memory_only,
             files_only,
+            sweep_only,
             server,
         })
         .map(|()| true),
