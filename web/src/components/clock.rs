@@ -10,7 +10,9 @@ const STEPS: [(&str, &str); 4] = [
     ("+10 min", "advance 10m"),
     ("+47 min", "advance 47m"),
 ];
-const SPEEDS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
+const SPEEDS: [f64; 6] = [0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0];
+/// What one steps to, forwards and back.
+const KINDS: [&str; 5] = ["command", "write", "fsync", "save", "rewrite"];
 
 #[component]
 pub(crate) fn Clock() -> impl IntoView {
@@ -34,6 +36,8 @@ pub(crate) fn Clock() -> impl IntoView {
             .with(|clock| clock.as_ref().and_then(|clock| clock.workload.clone()))
     });
     let playing = move || app.playing.get().is_some();
+    let kind = RwSignal::new("fsync");
+    let can_undo = move || app.session.with(|session| !session.lines.is_empty());
     view! {
         <div class="clock">
             <p class="now">
@@ -44,6 +48,16 @@ pub(crate) fn Clock() -> impl IntoView {
             </p>
             <div class="controls" role="group" aria-label="Clock">
                 <button
+                    class="play back"
+                    aria-label=move || format!("Back to the last {}", kind.get())
+                    title=move || format!("back {}", kind.get())
+                    on:click=move |_| app.travel(format!("back {}", kind.get_untracked()))
+                >
+                    <svg viewBox="0 0 12 12" aria-hidden="true">
+                        <path d="M11 1L4 6l7 5zM1 1h2v10H1z" />
+                    </svg>
+                </button>
+                <button
                     class="play"
                     aria-label=move || if playing() { "Pause the clock" } else { "Play the clock" }
                     title="Space"
@@ -53,6 +67,36 @@ pub(crate) fn Clock() -> impl IntoView {
                         <path d=move || if playing() { "M2 1h3v10H2zM7 1h3v10H7z" } else { "M2 1l9 5-9 5z" } />
                     </svg>
                 </button>
+                <button
+                    class="play step"
+                    aria-label=move || format!("Step to the next {}", kind.get())
+                    title=move || format!("step {}", kind.get())
+                    on:click=move |_| app.travel(format!("step {}", kind.get_untracked()))
+                >
+                    <svg viewBox="0 0 12 12" aria-hidden="true">
+                        <path d="M1 1l7 5-7 5zM9 1h2v10H9z" />
+                    </svg>
+                </button>
+                <label class="kind">
+                    <span class="sr">"Kind of step"</span>
+                    <select on:change=move |event| {
+                        let chosen = event_target_value(&event);
+                        if let Some(known) = KINDS.into_iter().find(|known| *known == chosen) {
+                            kind.set(known);
+                        }
+                    }>
+                        {KINDS
+                            .into_iter()
+                            .map(|word| {
+                                view! {
+                                    <option value=word selected=move || kind.get() == word>
+                                        {word}
+                                    </option>
+                                }
+                            })
+                            .collect_view()}
+                    </select>
+                </label>
                 <label class="speed">
                     <span class="sr">"Speed"</span>
                     <select on:change=move |event| {
@@ -83,6 +127,15 @@ pub(crate) fn Clock() -> impl IntoView {
                         }
                     })
                     .collect_view()}
+                <button
+                    class="undo"
+                    aria-label="Undo the last line"
+                    title="undo: the machine as it was before the last line"
+                    disabled=move || !can_undo()
+                    on:click=move |_| app.travel("undo")
+                >
+                    "Undo"
+                </button>
             </div>
             <p class="runs">
                 <span>{move || server.get()}</span>

@@ -12,6 +12,7 @@ mod info;
 mod keys;
 mod layers;
 mod lesson;
+mod past;
 mod report;
 pub(crate) mod share;
 mod suggest;
@@ -45,7 +46,9 @@ fn Page() -> impl IntoView {
     view! {
         <header::Header />
         // What concerns the whole machine for a while: a moment of the past, lines from a link.
-        <div class="banners"></div>
+        <div class="banners">
+            <past::PastBanner />
+        </div>
         <main class="lab">
             <terminal::Terminal />
             <section class="time" aria-label="Time">

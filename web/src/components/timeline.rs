@@ -255,13 +255,95 @@ pub(crate) fn Timeline() -> impl IntoView {
             )
         })
     };
-    let on_move = move |event: ev::PointerEvent| pointer.set(Some(f64::from(event.offset_x())));
+    let scrubs = RwSignal::new(false);
+    let scrub_to = move |x: f64| app.seek(scale.get_untracked().time(x));
+    let on_move = move |event: ev::PointerEvent| {
+        let x = f64::from(event.offset_x());
+        pointer.set(Some(x));
+        if scrubs.get_untracked() {
+            scrub_to(x);
+        }
+    };
+    let on_down = move |event: ev::PointerEvent| {
+        let drawn = app
+            .timeline
+            .with_untracked(|timeline| timeline.points.len() > 1);
+        if event.button() != 0 || !drawn {
+            return;
+        }
+        let element: web_sys::Element = event_target(&event);
+        // Without capture the scrubbing ends where the pointer leaves the picture.
+        let _ = element.set_pointer_capture(event.pointer_id());
+        scrubs.set(true);
+        scrub_to(f64::from(event.offset_x()));
+    };
+    let on_up = move |event: ev::PointerEvent| {
+        if scrubs.get_untracked() {
+            scrubs.set(false);
+            let at_us = scale.get_untracked().time(f64::from(event.offset_x()));
+            app.travel(
+                app.timeline
+                    .with_untracked(|timeline| goto(timeline, at_us)),
+            );
+        }
+    };
+    let shown_us = move || {
+        let past = app.past.with(|past| past.as_ref().map(|past| past.at_us));
+        past.unwrap_or_else(|| app.timeline.with(|timeline| timeline.end_us))
+    };
+    let on_key = move |event: ev::KeyboardEvent| {
+        let at_us = untrack(shown_us);
+        let line = app
+            .timeline
+            .with_untracked(|timeline| key_line(timeline, at_us, &event.key()));
+        if let Some(line) =
+            line.filter(|_| !event.ctrl_key() && !event.alt_key() && !event.meta_key())
+        {
+            event.prevent_default();
+            app.travel(line);
+        }
+    };
+    let seconds = |us: u64| (us / 1_000) as f64 / 1_000.0;
+    let elapsed_s = move || {
+        app.timeline
+            .with(|timeline| seconds(shown_us().saturating_sub(timeline.start_us)))
+    };
+    let total_s = move || {
+        app.timeline
+            .with(|timeline| seconds(timeline.end_us.saturating_sub(timeline.start_us)))
+    };
+    let told = move || {
+        let at_us = shown_us();
+        let exposed = app.timeline.with(|timeline| exposed_at(timeline, at_us));
+        format!(
+            "{}, {} exposed",
+            format::time_of_day(at_us),
+            format::writes(exposed)
+        )
+    };
     view! {
-        <div class="timeline" node_ref=frame>
+        <div
+            class="timeline"
+            node_ref=frame
+            role="slider"
+            tabindex="0"
+            aria-label="Timeline"
+            aria-describedby="timeline-summary"
+            aria-valuemin="0"
+            aria-valuemax=total_s
+            aria-valuenow=elapsed_s
+            aria-valuetext=told
+            on:keydown=on_key
+        >
+            <p class="sr" id="timeline-summary">
+                {summary}
+            </p>
             <svg
-                role="img"
-                aria-label=summary
+                aria-hidden="true"
+                on:pointerdown=on_down
                 on:pointermove=on_move
+                on:pointerup=on_up
+                on:pointercancel=move |_| scrubs.set(false)
                 on:pointerleave=move |_| pointer.set(None)
             >
                 <g class="grid">
@@ -316,6 +398,23 @@ pub(crate) fn Timeline() -> impl IntoView {
                         .collect_view()
                 }}
                 <path
+                    class="ahead"
+                    d=move || {
+                        let scale = scale.get();
+                        let at = app.past.with(|past| past.as_ref().map(|past| scale.x(past.at_us)));
+                        at.map(|x| format!("M{x:.1} 0H{:.1}V{:.1}H{x:.1}z", scale.width, scale.height))
+                            .unwrap_or_default()
+                    }
+                />
+                <path
+                    class="head"
+                    d=move || {
+                        let scale = scale.get();
+                        let at = app.past.with(|past| past.as_ref().map(|past| scale.x(past.at_us)));
+                        at.map(|x| format!("M{x:.1} 0V{:.1}", scale.height - TIMES)).unwrap_or_default()
+                    }
+                />
+                <path
                     class="pointer"
                     d=move || {
                         pointer.get().map(|x| format!("M{x} 4V{}", scale.get().floor())).unwrap_or_default()
@@ -330,6 +429,56 @@ pub(crate) fn Timeline() -> impl IntoView {
             </p>
         </div>
     }
+}
+
+/// A day, in microseconds.
+const DAY_US: u64 = 86_400_000_000;
+
+/// The line that leads to a moment.
+fn goto(timeline: &TimelineView, at_us: u64) -> String {
+    if at_us >= timeline.end_us {
+        return "present".into();
+    }
+    let elapsed_us = at_us.saturating_sub(timeline.start_us);
+    if timeline.end_us.saturating_sub(timeline.start_us) >= DAY_US {
+        return format!("goto +{}ms", elapsed_us / 1_000);
+    }
+    let second = at_us / 1_000_000 % 86_400;
+    let (hours, minutes, seconds) = (second / 3_600, second / 60 % 60, second % 60);
+    let us = at_us % 1_000_000;
+    format!("goto {hours:02}:{minutes:02}:{seconds:02}.{us:06}")
+}
+
+/// What a key of the slider stands for.
+fn key_line(timeline: &TimelineView, at_us: u64, key: &str) -> Option<String> {
+    let span_us = timeline.end_us.saturating_sub(timeline.start_us);
+    let stride_us = (span_us / 100).max(1_000);
+    let marks = timeline.marks.iter().map(|mark| mark.at_us);
+    let to_us = match key {
+        "ArrowLeft" | "ArrowDown" => at_us.saturating_sub(stride_us).max(timeline.start_us),
+        "ArrowRight" | "ArrowUp" => at_us.saturating_add(stride_us),
+        "PageUp" => marks
+            .filter(|mark| *mark < at_us)
+            .max()
+            .unwrap_or(timeline.start_us),
+        "PageDown" => marks
+            .filter(|mark| *mark > at_us)
+            .min()
+            .unwrap_or(timeline.end_us),
+        "Home" => timeline.start_us,
+        "End" | "Escape" => timeline.end_us,
+        _ => return None,
+    };
+    Some(goto(timeline, to_us))
+}
+
+/// How many writes were exposed at a moment.
+fn exposed_at(timeline: &TimelineView, at_us: u64) -> u64 {
+    let next = timeline
+        .points
+        .partition_point(|point| point.at_us <= at_us);
+    let point = timeline.points.get(next.saturating_sub(1));
+    point.map_or(0, |point| point.exposed)
 }
 
 /// What stands at this place of the picture, in words.
@@ -371,6 +520,28 @@ mod tests {
         assert_eq!(round_up(164), 200);
         assert_eq!(round_up(564_000), 600_000);
         assert_eq!(round_up(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn the_slider_says_lines() {
+        let start_us = 1_795_314_600_000_000;
+        let timeline = TimelineView {
+            start_us,
+            end_us: start_us + 100_000_000,
+            ..TimelineView::default()
+        };
+        let line = |at_us, key| key_line(&timeline, at_us, key);
+        let end_us = timeline.end_us;
+        assert_eq!(
+            line(end_us, "ArrowLeft").as_deref(),
+            Some("goto 02:31:39.000000")
+        );
+        assert_eq!(
+            line(end_us, "Home").as_deref(),
+            Some("goto 02:30:00.000000")
+        );
+        assert_eq!(line(start_us, "PageDown").as_deref(), Some("present"));
+        assert_eq!(line(start_us, "x"), None);
     }
 
     #[test]
