@@ -40,7 +40,7 @@ async function bytes(page) {
   await type(page, "CONFIG SET appendonly yes", "CONFIG SET aof-timestamp-enabled yes", LOAD, "advance 2500ms");
   await tab(page, "Files");
   await idle(page);
-  await page.locator(".notes").getByText("SET session").nth(4).hover();
+  await page.getByRole("treeitem", { name: /SET session/ }).nth(2).hover({ force: true, timeout: 5_000 });
 }
 
 async function configuration(page) {
@@ -59,6 +59,10 @@ async function report(page) {
   await night(page);
   await page.getByRole("button", { name: "Fold" }).click();
   await tab(page, "Report");
+  await page.locator(".writes").evaluate((element) => {
+    const scrolled = element.closest(".scroll");
+    scrolled.scrollTop = element.offsetTop - scrolled.offsetTop - scrolled.clientHeight / 3;
+  });
 }
 
 // Sweeps and comparisons run in their own worker: they are over when their progress is gone.
