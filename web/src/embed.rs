@@ -102,13 +102,18 @@ pub(crate) fn start(app: App) {
 
 fn state(app: App) -> [(&'static str, JsValue); 6] {
     let waiting = app.share.waiting.with(|waiting| {
-        let left = waiting.as_ref().map(|waiting| waiting.session.lines.len() - waiting.entered);
+        let left = waiting
+            .as_ref()
+            .map(|waiting| waiting.session.lines.len() - waiting.entered);
         left.unwrap_or(0)
     });
     let (elapsed_us, server) = app.clock.with(|clock| {
         let clock = clock.as_ref();
         let elapsed_us = clock.map_or(0, |clock| clock.elapsed_us);
-        (elapsed_us, clock.is_some_and(|clock| clock.server.is_some()))
+        (
+            elapsed_us,
+            clock.is_some_and(|clock| clock.server.is_some()),
+        )
     });
     let (power, kill) = app
         .layers
@@ -125,13 +130,19 @@ fn state(app: App) -> [(&'static str, JsValue); 6] {
 
 /// Tells the host the height at which nothing is cut off, now and whenever it changes.
 fn tell_height() {
-    let Some(body) = document().body() else { return };
+    let Some(body) = document().body() else {
+        return;
+    };
     let told = StoredValue::new(0);
     let measured = body.clone();
     crate::components::on_resize(&body, move || {
         let width = window().inner_width().ok().and_then(|width| width.as_f64());
         let narrow = width.is_some_and(|width| width <= NARROW);
-        let height = if narrow { measured.scroll_height() } else { HEIGHT };
+        let height = if narrow {
+            measured.scroll_height()
+        } else {
+            HEIGHT
+        };
         if told.get_value() != height {
             told.set_value(height);
             tell("resize", &[("height", height.into())], &["*".into()]);

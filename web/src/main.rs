@@ -6,6 +6,7 @@
 )]
 
 mod components;
+mod embed;
 mod examples;
 mod format;
 mod lab;

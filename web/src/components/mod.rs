@@ -26,13 +26,17 @@ mod writes;
 use leptos::{ev, prelude::*};
 use wasm_bindgen::{JsCast, closure::Closure};
 
-use crate::state::{App, use_app};
+use crate::{
+    embed,
+    state::{App, use_app},
+};
 
 /// Puts the page where the loading notice was.
 pub(crate) fn mount() {
     if let Some(boot) = document().get_element_by_id("boot") {
         boot.remove();
     }
+    embed::settle_address();
     mount_to_body(Page);
 }
 
@@ -42,9 +46,15 @@ fn Page() -> impl IntoView {
     provide_context(app);
     provide_context(crate::lab::Lab::new());
     app.start();
+    embed::start(app);
     listen_to_keys(app);
+    let top = if embed::is_embedded() {
+        view! { <embed::Bar /> }.into_any()
+    } else {
+        view! { <header::Header /> }.into_any()
+    };
     view! {
-        <header::Header />
+        {top}
         // What concerns the whole machine for a while: a moment of the past, lines from a link.
         <div class="banners">
             <past::PastBanner />
@@ -74,7 +84,7 @@ fn Page() -> impl IntoView {
 }
 
 /// Calls back whenever the size of an element of the page changes, and at first. The element stays as long as the page.
-fn on_resize(element: &web_sys::Element, changed: impl FnMut() + 'static) {
+pub(crate) fn on_resize(element: &web_sys::Element, changed: impl FnMut() + 'static) {
     let callback = Closure::<dyn FnMut()>::new(changed);
     if let Ok(observer) = web_sys::ResizeObserver::new(callback.as_ref().unchecked_ref()) {
         observer.observe(element);
@@ -92,7 +102,7 @@ fn listen_to_keys(app: App) {
         let typing = matches!(tag.as_deref(), Some("INPUT" | "TEXTAREA" | "SELECT"));
         let pressing = matches!(tag.as_deref(), Some("BUTTON" | "A" | "SUMMARY"));
         let modified = event.ctrl_key() || event.alt_key() || event.meta_key();
-        if typing || modified {
+        if typing || modified || embed::is_readonly() {
             return;
         }
         match event.key().as_str() {
