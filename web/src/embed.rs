@@ -3,6 +3,8 @@
 //! docs/embedding.md describes both; web/embed.d.ts has the types. The address names the origins whose pages may command this
 //! one; whatever others say is passed over, and what happens here is told to those origins only.
 
+use std::cell::RefCell;
+
 use js_sys::{Array, Object, Reflect};
 use lastsave_scenario::link::{self, Link};
 use leptos::prelude::*;
@@ -33,39 +35,48 @@ fn has_mark(name: &str) -> bool {
     root.is_some_and(|element| element.has_attribute(name))
 }
 
-/// Makes a link of what the address holds: a scenario in plain text (`#scenario=…`), and the tab and `autorun` that an
-/// element asks for. The rest of the page knows links only.
+thread_local! {
+    /// What the page came with, or what the host has loaded since: a link.
+    static SOURCE: RefCell<Option<String>> = RefCell::default();
+}
+
+/// Puts the tab and the `autorun` that an element asks for into the link in the address: the rest of the page knows links only.
 pub(crate) fn settle_address() {
-    let Ok(hash) = window().location().hash() else {
+    if !is_embedded() {
         return;
-    };
+    }
+    let hash = window().location().hash().unwrap_or_default();
     let asked = asked();
     let (tab, autorun) = (asked.get("tab"), asked.has("autorun"));
     let link = match hash.strip_prefix("#scenario=") {
         Some(text) => js_sys::decode_uri_component(text)
             .ok()
             .map(|text| Link::new(String::from(text))),
-        None if is_embedded() && (tab.is_some() || autorun) => link::decode(&hash).ok(),
-        None => return,
+        None => link::decode(&hash).ok(),
     };
-    if let Some(mut link) = link {
-        link.tab = tab.or(link.tab);
-        link.autorun |= is_embedded() && autorun;
-        settle(&link);
-    }
+    // What is wrong with the address is said by whoever opens it.
+    let Some(mut link) = link else { return };
+    link.tab = tab.or(link.tab);
+    link.autorun |= autorun;
+    settle(&link);
 }
 
-/// Puts a link into the address. What is wrong with one that cannot be there is told to the host.
-fn settle(link: &Link) {
+/// Makes a link the one in the address, and the one to start again with. Says whether it can be one; if not, the host is told.
+fn settle(link: &Link) -> bool {
     match link::encode(link) {
         Ok(fragment) => {
-            let history = window().history();
+            let address = format!("#{fragment}");
             // A browser that refuses, because it was asked too often, keeps the address it has.
-            let _ = history.and_then(|history| {
-                history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("#{fragment}")))
+            let _ = window().history().and_then(|history| {
+                history.replace_state_with_url(&JsValue::NULL, "", Some(&address))
             });
+            SOURCE.set(Some(address));
+            true
         }
-        Err(error) => report(&error.to_string()),
+        Err(error) => {
+            report(&error.to_string());
+            false
+        }
     }
 }
 
@@ -190,7 +201,7 @@ fn tell(kind: &str, fields: &[(&str, JsValue)], to: &[String]) {
 fn listen(app: App, host: Window) {
     let origins = origins();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        let from_host = event.source().is_some_and(|source| *source == **host);
+        let from_host = event.source().is_some_and(|source| *source == ***host);
         if from_host && origins.contains(&event.origin()) {
             obey(app, &event.data());
         }
@@ -219,8 +230,9 @@ fn obey(app: App, message: &JsValue) {
             match link {
                 Ok(mut link) => {
                     link.autorun = field("autorun").is_truthy();
-                    settle(&link);
-                    reset(app);
+                    if settle(&link) {
+                        reset(app);
+                    }
                 }
                 Err(error) => report(&error.to_string()),
             }
@@ -228,8 +240,9 @@ fn obey(app: App, message: &JsValue) {
         Some("run") => share::run(app),
         Some("reset") => reset(app),
         Some("enter") => {
-            let lines = Array::from(&field("lines")).iter();
-            app.enter_all(lines.filter_map(|line| line.as_string()).collect());
+            let lines = Array::from(&field("lines"));
+            let lines = lines.iter().filter_map(|line| line.as_string());
+            app.enter_all(lines.collect());
         }
         Some("theme") => {
             let theme = text("theme").filter(|theme| theme == "light" || theme == "dark");
@@ -247,8 +260,9 @@ fn obey(app: App, message: &JsValue) {
 
 /// Starts again with what the page came with, or what the host has loaded since.
 pub(crate) fn reset(app: App) {
-    if !share::open_hash(app) {
-        app.reset();
+    match SOURCE.with_borrow(Clone::clone) {
+        Some(link) => drop(share::open_link(app, &link)),
+        None => app.reset(),
     }
 }
 
@@ -256,10 +270,19 @@ pub(crate) fn reset(app: App) {
 #[component]
 pub(crate) fn Bar() -> impl IntoView {
     let app = crate::state::use_app();
+    // Made when it may be wanted: what has been entered since goes along, as far as a link can hold it.
     let address = RwSignal::new(String::from("./"));
-    let follow = move |_| {
-        let hash = window().location().hash().unwrap_or_default();
-        address.set(format!("./{hash}"));
+    let make = move || {
+        let entered = app.session.with_untracked(|session| {
+            (!session.lines.is_empty()).then(|| Link::new(session.to_scenario()))
+        });
+        let link = match entered {
+            Some(link) => link::encode(&link)
+                .ok()
+                .map(|fragment| format!("#{fragment}")),
+            None => SOURCE.with_borrow(Clone::clone),
+        };
+        address.set(format!("./{}", link.unwrap_or_default()));
     };
     view! {
         <header class="top">
@@ -274,8 +297,8 @@ pub(crate) fn Bar() -> impl IntoView {
                     target="_blank"
                     rel="noopener"
                     href=move || address.get()
-                    on:pointerdown=follow
-                    on:focus=move |_| follow(())
+                    on:pointerenter=move |_| make()
+                    on:focus=move |_| make()
                 >
                     "Open in playground"
                 </a>
