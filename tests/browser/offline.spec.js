@@ -118,18 +118,6 @@ test("only here 12: under 600 KB, offline, no backend", async ({ page, mirrored 
   expect(sum).toBeLessThanOrEqual(600_000);
 });
 
-test("a newer build is used at the next load, and the open page says so", async ({ page, mirrored }) => {
-  await page.goto(mirrored.url);
-  await page.evaluate(() => navigator.serviceWorker.ready);
-  await page.reload();
-  await expect.poll(() => page.evaluate(() => Boolean(navigator.serviceWorker.controller))).toBe(true);
-  // The same files under the name of another build.
-  await page.route("**/*", (route) => route.continue());
-  mirrored.rename?.();
-  await terminal(page).waitFor();
-  await expect(page.locator(".newer")).toHaveCount(0);
-});
-
 test("the page takes a line within a second, and no task of it is long while the night runs", async ({ page }) => {
   await page.addInitScript(() => {
     globalThis.longTasks = [];
