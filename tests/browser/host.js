@@ -23,7 +23,8 @@ export async function mirror(baseURL) {
   const prefix = "/some/path/";
   const requests = [];
   const server = await serve("127.0.0.1", async (request, response) => {
-    requests.push({ method: request.method, url: request.url });
+    const entry = { method: request.method, url: request.url };
+    requests.push(entry);
     if (!request.url.startsWith(prefix)) return response.writeHead(404).end();
     const answer = await fetch(new URL(request.url.slice(prefix.length), baseURL));
     const headers = {};
@@ -31,7 +32,7 @@ export async function mirror(baseURL) {
       if (answer.headers.get(name)) headers[name] = answer.headers.get(name);
     }
     const body = Buffer.from(await answer.arrayBuffer());
-    requests.at(-1).body = body;
+    entry.body = body;
     response.writeHead(answer.status, headers).end(body);
   });
   return { ...server, url: server.origin + prefix, requests };
