@@ -112,12 +112,6 @@ pub(crate) fn start(app: App) {
 }
 
 fn state(app: App) -> [(&'static str, JsValue); 6] {
-    let waiting = app.share.waiting.with(|waiting| {
-        let left = waiting
-            .as_ref()
-            .map(|waiting| waiting.session.lines.len() - waiting.entered);
-        left.unwrap_or(0)
-    });
     let (elapsed_us, server) = app.clock.with(|clock| {
         let clock = clock.as_ref();
         let elapsed_us = clock.map_or(0, |clock| clock.elapsed_us);
@@ -131,7 +125,7 @@ fn state(app: App) -> [(&'static str, JsValue); 6] {
         .with(|layers| (layers.exposed_power, layers.exposed_kill));
     [
         ("running", app.busy.get().into()),
-        ("waiting", (waiting as f64).into()),
+        ("waiting", (share::waiting_lines(app) as f64).into()),
         ("elapsed_us", (elapsed_us as f64).into()),
         ("server", server.into()),
         ("exposed_power", (power as f64).into()),

@@ -239,12 +239,6 @@ pub(crate) fn open_link(app: App, address: &str) -> bool {
     take(app, read(address))
 }
 
-/// Opens a scenario file as [`open_link`] does a link.
-pub(crate) fn open_text(app: App, text: &str, autorun: bool) -> bool {
-    let link = link_of(text.to_owned()).map(|link| Link { autorun, ..link });
-    take(app, link)
-}
-
 fn take(app: App, link: Result<Link, LinkError>) -> bool {
     match link {
         Ok(link) => {
