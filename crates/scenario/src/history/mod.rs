@@ -155,7 +155,10 @@ impl History {
             let idle = self.present.is_some() || self.shell.is_idle();
             if left == 0 && (!idle || !self.waiting.is_empty()) {
                 return match self.plays() {
-                    true => Progress::Idle,
+                    true => Progress::Running {
+                        what: "time".into(),
+                        fraction: 0.0,
+                    },
                     false => self.shell.progress(),
                 };
             }
