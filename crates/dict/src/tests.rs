@@ -447,8 +447,10 @@ fn the_table_is_its_model_at_full_size() {
     }
 }
 
-/// Everything that can be seen of a table, in its order.
-fn seen(case: &Case) -> (Vec<(Vec<u8>, Row)>, Vec<Cursor>, [usize; 3], u64) {
+/// Everything that can be seen of a table, in its order: rows, cursors, sizes, and how far the case's randomness is.
+type Seen = (Vec<(Vec<u8>, Row)>, Vec<Cursor>, [usize; 3], u64);
+
+fn seen(case: &Case) -> Seen {
     let dict = &case.dict;
     let rows = dict.iter().map(|entry| (entry.key().to_vec(), row(&entry)));
     let mut cursors = vec![dict.scan(0, &mut |_| {})];

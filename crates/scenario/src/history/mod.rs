@@ -183,7 +183,7 @@ impl History {
                 Some(word) => self.obey(&line, word),
                 None => {
                     self.fork();
-                    self.feed(number, line);
+                    self.feed(number, &line);
                 }
             }
         }
@@ -205,7 +205,7 @@ impl History {
         self.settle();
         let here = self.here();
         if self.shell.asks() {
-            self.feed(0, "n".into());
+            self.feed(0, "n");
             self.record_turn(1);
         } else if !self.shell.is_idle() {
             self.thread.cut(here, self.shell.world().now_us());
@@ -243,7 +243,7 @@ impl History {
             return;
         }
         self.flush();
-        self.feed(0, PLAYED.into());
+        self.feed(0, PLAYED);
         while self.shell.waiting().is_none() && !self.shell.is_idle() {
             self.record_turn(1);
         }
@@ -392,14 +392,14 @@ impl History {
 
     // The present.
 
-    fn feed(&mut self, number: usize, text: String) {
+    fn feed(&mut self, number: usize, text: &str) {
         self.thread.lines.push(Line {
-            text: text.clone(),
+            text: text.to_owned(),
             number,
             first_step: self.thread.steps.len(),
             is_command: self.shell.at_prompt() || self.shell.in_redis_cli(),
         });
-        self.shell.enter_numbered(number, &text);
+        self.shell.enter_numbered(number, text);
     }
 
     /// Where the machine looked at stands.

@@ -1,6 +1,6 @@
 //! What has been carried out, line by line and step by step, and the machine as it was at some moments of it.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use crate::Shell;
 use crate::units::duration;
@@ -79,7 +79,7 @@ pub(super) struct Thread {
     pub(super) lines: Vec<Line>,
     pub(super) steps: Vec<Step>,
     /// In order.
-    pub(super) checkpoints: Vec<Arc<Checkpoint>>,
+    pub(super) checkpoints: Vec<Rc<Checkpoint>>,
     /// How much was done: events, and steps.
     pub(super) work: u64,
 }
@@ -123,7 +123,7 @@ impl Thread {
     }
 
     /// The last checkpoint that is not behind `place`.
-    pub(super) fn nearest(&self, place: Place) -> Option<&Arc<Checkpoint>> {
+    pub(super) fn nearest(&self, place: Place) -> Option<&Rc<Checkpoint>> {
         let behind = self.checkpoints.partition_point(|it| it.place <= place);
         self.checkpoints.get(behind.checked_sub(1)?)
     }
@@ -239,7 +239,7 @@ impl Thread {
             files: world.file_lens(),
             shell: shell.clone(),
         };
-        self.checkpoints.push(Arc::new(checkpoint));
+        self.checkpoints.push(Rc::new(checkpoint));
         while self.bytes() > MAX_BYTES && self.checkpoints.len() > 1 {
             self.give_one_up();
         }

@@ -94,7 +94,7 @@ impl History {
                 // In the present it is a line like any other.
                 _ if !self.is_past() && self.goal.is_none() => {
                     if self.shell.is_idle() {
-                        self.feed(0, line.to_owned());
+                        self.feed(0, line);
                     } else {
                         self.waiting.push_back((0, line.to_owned()));
                     }

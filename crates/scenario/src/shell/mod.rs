@@ -7,7 +7,7 @@
 //! - [`files`], [`listing`], [`filters`]: looking at files and changing them, and what stands behind a pipe;
 //! - [`tools`]: redis-check-aof and redis-check-rdb; [`inspect`]: what the native tools do; [`bytes`]: bytes put there by hand;
 //! - [`lab`]: time, crashes; [`machine`]: the profile; [`workload`]: the load; [`fault`], [`decay`]: what can break;
-//! - [`expect`]: expectations;
+//! - [`expect`] checks what is expected;
 //! - [`travel`]: what [`crate::History`] drives a shell by;
 //! - [`complete`]: the Tab key; [`output`]: what is printed; [`manual`]: docs/scenarios.md.
 

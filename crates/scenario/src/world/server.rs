@@ -606,7 +606,7 @@ fn behind_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
             b'0'..=b'9' => {
                 number = number
                     .wrapping_mul(10)
-                    .wrapping_add(usize::from(byte - b'0'))
+                    .wrapping_add(usize::from(byte - b'0'));
             }
             _ => return Some((number, bytes.get(place + 2..)?)),
         }
