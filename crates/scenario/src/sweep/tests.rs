@@ -1,3 +1,5 @@
+//! Every point of small runs, against what a scenario that crashes there comes to.
+
 use super::*;
 use crate::run;
 

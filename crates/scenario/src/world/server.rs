@@ -7,7 +7,6 @@ use lastsave_aof::Offsets;
 use lastsave_engine::{
     ClientId, Config, Engine, ExitReason, Host, Level, Output, REDIS_VERSION, Signal,
 };
-use lastsave_keyspace::lookup;
 use rapidhash::v3::rapidhash_v3;
 
 use super::World;
@@ -23,6 +22,7 @@ use crate::reply::reply_len;
 pub(crate) use calls::{Called, Connection};
 
 mod calls;
+mod request;
 
 /// A running server.
 pub(crate) struct Server {
@@ -530,7 +530,7 @@ impl Server {
         let mut write = NO_WRITE;
         if writes > self.writes {
             let appended = self.offsets().appended;
-            let (command, key) = command_and_key(request);
+            let (command, key) = request::command_and_key(request);
             if let Some(fork) = &mut self.fork {
                 fork.touch(rapidhash_v3(key));
             }
@@ -570,48 +570,6 @@ impl Server {
         log.written = written;
         log.file.1
     }
-}
-
-/// The command of a whole request, and its first key if it has one.
-#[inline]
-fn command_and_key(request: &[u8]) -> (&'static str, &[u8]) {
-    let Some(command) = word_of(request, 0).and_then(lookup) else {
-        return ("?", b"");
-    };
-    let key = match command.keys.first {
-        first @ 1.. => word_of(request, first as usize),
-        _ => None,
-    };
-    (command.name, key.unwrap_or_default())
-}
-
-/// A word of a whole request.
-#[inline]
-fn word_of(request: &[u8], index: usize) -> Option<&[u8]> {
-    let mut rest = behind_line(request)?.1;
-    for _ in 0..index {
-        let (len, behind) = behind_line(rest)?;
-        rest = behind.get(len + 2..)?;
-    }
-    let (len, behind) = behind_line(rest)?;
-    behind.get(..len)
-}
-
-/// The number in the line at the front, behind its first byte, and what comes behind the line.
-#[inline]
-fn behind_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let mut number = 0usize;
-    for (place, byte) in bytes.iter().enumerate().skip(1) {
-        match byte {
-            b'0'..=b'9' => {
-                number = number
-                    .wrapping_mul(10)
-                    .wrapping_add(usize::from(byte - b'0'));
-            }
-            _ => return Some((number, bytes.get(place + 2..)?)),
-        }
-    }
-    None
 }
 
 /// 40 hexadecimal digits.
