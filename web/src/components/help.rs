@@ -86,7 +86,7 @@ pub(crate) fn Help() -> impl IntoView {
         <dialog id="help" class="help" aria-labelledby="help-title">
             <form method="dialog">
                 <h2 id="help-title">"Keys and words"</h2>
-                <button class="icon" aria-label="Close" autofocus>
+                <button class="icon" aria-label="Close">
                     "×"
                 </button>
             </form>

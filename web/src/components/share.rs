@@ -168,6 +168,7 @@ pub(crate) fn Notices() -> impl IntoView {
 pub(crate) fn ResetButton() -> impl IntoView {
     let app = use_app();
     let popover = NodeRef::<html::Div>::new();
+    let first = NodeRef::<html::Button>::new();
     let lines = move || app.session.with(|session| session.lines.len());
     let hide = move || {
         if let Some(element) = popover.get_untracked() {
@@ -181,6 +182,10 @@ pub(crate) fn ResetButton() -> impl IntoView {
         } else if let Some(element) = popover.get_untracked() {
             // It can only be open already.
             let _ = element.show_popover();
+            // Not by `autofocus`, which a frame of another site may not have.
+            if let Some(button) = first.get_untracked() {
+                let _ = button.focus();
+            }
         }
     };
     view! {
@@ -210,7 +215,7 @@ pub(crate) fn ResetButton() -> impl IntoView {
             <div class="row">
                 <button
                     class="primary"
-                    autofocus
+                    node_ref=first
                     on:click=move |_| {
                         hide();
                         app.reset();
