@@ -141,7 +141,7 @@ pub(crate) fn start(app: App) {
             }
         }),
     ];
-    on_cleanup(move || handles.into_iter().for_each(|handle| handle.remove()));
+    on_cleanup(move || handles.into_iter().for_each(WindowListenerHandle::remove));
     watch(app);
 }
 

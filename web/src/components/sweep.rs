@@ -211,7 +211,7 @@ fn Kind(kind: usize) -> impl IntoView {
         if let Some(frame) = frame.get() {
             let measured = frame.clone();
             on_resize(&frame, move || {
-                width.set(f64::from(measured.client_width()))
+                width.set(f64::from(measured.client_width()));
             });
         }
     });
