@@ -63,6 +63,10 @@ test("must match: autorun is explicit, a link otherwise fills and waits", async 
   await expect(waiting(page)).toContainText("4 lines from a link, not run yet");
   await idle(page);
   await expect(output(page)).not.toContainText("redis-server");
+  // What waits is shared as well.
+  const shared = await shareLink(page);
+  if (native) expect(execFileSync(native, ["open", shared, "--print"], { encoding: "utf8" })).toBe(SCENARIO);
+  await page.keyboard.press("Escape");
   await waiting(page).getByRole("button", { name: "Run line by line" }).click();
   await idle(page);
   await expect(output(page)).toContainText("Ready to accept connections");

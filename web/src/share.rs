@@ -532,12 +532,30 @@ pub(crate) struct Wishes {
     pub moment: bool,
 }
 
+/// The session as a scenario file, with the lines that wait still; a lesson that is being read, as the lesson it is.
+pub(crate) fn text_to_share(app: App) -> String {
+    let mut session = app.session.get();
+    if let Some(reading) = app.lesson_shown()
+        && let Some(lesson) = Session::from_scenario(&reading.text)
+        && goes_along(&session, &lesson)
+    {
+        return reading.text.to_string();
+    }
+    app.share.waiting.with(|waiting| {
+        if let Some(waiting) = waiting {
+            let rest = &waiting.session.lines[waiting.entered..];
+            session.lines.extend_from_slice(rest);
+        }
+    });
+    session.to_scenario()
+}
+
 /// The session as a link, with the address of this page.
 ///
 /// # Errors
 /// If it does not fit into one.
 pub(crate) fn link_to(app: App, wishes: &Wishes) -> Result<String, LinkError> {
-    let mut link = Link::new(app.session.with(Session::to_scenario));
+    let mut link = Link::new(text_to_share(app));
     link.autorun = wishes.autorun;
     link.tab = wishes.tab.then(|| tabs::name(app.tab.get()).to_owned());
     if wishes.moment {
@@ -551,7 +569,7 @@ pub(crate) fn link_to(app: App, wishes: &Wishes) -> Result<String, LinkError> {
 pub(crate) fn show_link(app: App, address: &str) {
     app.share
         .linked
-        .set_value(Some(app.session.get_untracked()));
+        .set_value(Session::from_scenario(&untrack(|| text_to_share(app))));
     if let Some((_, fragment)) = address.split_once('#') {
         show_address(&format!("{}#{fragment}", page_address()));
     }

@@ -347,10 +347,9 @@ fn content(app: App, close: impl Fn() + Copy + Send + Sync + 'static) -> AnyView
         <p class="row keep">
             <button
                 on:click=move |_| {
-                    app.session
-                        .with_untracked(|session| {
-                            download(&file_name(&session.title), &session.to_scenario());
-                        });
+                    let title = app.session.with_untracked(|session| session.title.clone());
+                    let text = untrack(|| share::text_to_share(app));
+                    download(&file_name(&title), &text);
                 }
             >
                 "Download as a file"
