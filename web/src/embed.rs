@@ -284,7 +284,7 @@ pub(crate) fn Bar() -> impl IntoView {
                 <span>"Lastsave"</span>
             </h1>
             <p class="title">{move || app.session.with(|session| session.title.clone())}</p>
-            <nav class="row own" aria-label="Page">
+            <nav class="row alone" aria-label="Page">
                 <button on:click=move |_| reset(app)>"Reset"</button>
                 <a
                     class="open"
