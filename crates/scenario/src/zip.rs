@@ -1,6 +1,6 @@
 //! Zip archives, as far as people pack data directories: entries stored or deflated, no encryption, under 4 GB.
 //!
-//! Reading takes nothing on trust: names are made harmless, and what comes out is bounded by [`Limits`], whatever an
+//! Reading takes nothing on trust: names are made harmless, and what comes out is bounded by [`ZipLimits`], whatever an
 //! archive says of itself.
 
 use crate::pack::{PackError, pack, unpack};

@@ -65,13 +65,13 @@ pub(super) struct Checkpoint {
 }
 
 /// Checkpoints take so many bytes together, by estimate.
-const MAX_BYTES: u64 = 96 << 20;
+const MAX_BYTES: u64 = 48 << 20;
 
-/// The least work between two checkpoints: about 20 ms of a page's time.
-const MIN_WORK: u64 = 20_000;
+/// The least work between two checkpoints: what a page does in less than 100 ms.
+const MIN_WORK: u64 = 60_000;
 
-/// Cloning so many bytes costs about as much as one event.
-const BYTES_PER_EVENT: u64 = 400;
+/// Cloning so many bytes costs about as much as a few events.
+const BYTES_PER_EVENT: u64 = 100;
 
 /// A course of events.
 #[derive(Clone, Default)]
