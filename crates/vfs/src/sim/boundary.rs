@@ -175,7 +175,8 @@ mod tests {
                 distinct.insert(hash);
             }
         }
-        assert!(distinct.len() > 4, "{}", distinct.len());
+        // Nothing, a name, the first write, both writes: the least that a kill may leave.
+        assert!(distinct.len() >= 4, "{}", distinct.len());
     }
 
     #[test]
