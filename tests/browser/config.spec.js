@@ -1,4 +1,4 @@
-// Configurations: the article's, as printed and stripped; one parameter; and the bytes they lead to.
+// Configurations: the article's, as printed and stripped; one parameter; dangers.
 import { expect, test } from "./page.js";
 import { idle, line, open, output, paste, tab, type } from "./lab.js";
 
@@ -65,15 +65,4 @@ test("dangerous combinations say what happens", async ({ page }) => {
   await page.getByText("Write a configuration file").click();
   await page.getByLabel("Configuration file", { exact: true }).fill("appendonly yes");
   await expect(page.locator(".own .warning")).toContainText("Redis 7.0 starts empty");
-});
-
-test("bytes and what they mean point at each other", async ({ page }) => {
-  await type(page, "CONFIG SET appendonly yes", "advance 2s", "SET session:1 user");
-  await tab(page, "Files");
-  await expect(page.getByRole("button", { name: /incr\.aof/ })).toHaveAttribute("aria-current", "true");
-  await expect(page.locator(".hex .unsynced").first()).toBeVisible();
-  const note = page.locator(".notes button", { hasText: "session:1" }).first();
-  await note.hover();
-  await expect(page.locator(".hex .lit").first()).toBeVisible();
-  await line(page).focus();
 });
