@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { site } from "./host.js";
 import { expect, test, violations } from "./page.js";
 import { fact, idle, inTheme, open, output, tab, type, verdict } from "./lab.js";
 import { linkTo } from "./links.js";
@@ -137,8 +138,9 @@ test("must match: session survives reload, works in a partitioned or storage-les
         IDBFactory.prototype.open = refuse;
       });
     }
-    // Another site: cookies and storage of the frame are not those of the page itself. A script's text is a page without rules.
-    await embedder.goto(`http://localhost:${new URL(baseURL).port}/theme.js`);
+    // Another site: cookies and storage of the frame are not those of the page itself.
+    const host = await site({ "/": "<!doctype html><title>A host</title><link rel=icon href=data:,><body>" });
+    await embedder.goto(host.origin);
     const errors = [];
     embedder.on("console", (message) => message.type() === "error" && errors.push(message.text()));
     embedder.on("pageerror", (error) => errors.push(error.message));
@@ -153,6 +155,7 @@ test("must match: session survives reload, works in a partitioned or storage-les
     await expect(frame.getByRole("log", { name: "Output" })).toContainText("PONG");
     expect(errors).toEqual([]);
     await context.close();
+    await host.close();
   }
 });
 
