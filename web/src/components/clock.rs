@@ -77,7 +77,7 @@ pub(crate) fn Clock() -> impl IntoView {
                         <path d="M1 1l7 5-7 5zM9 1h2v10H9z" />
                     </svg>
                 </button>
-                <label class="kind">
+                <label class="steps">
                     <span class="sr">"Kind of step"</span>
                     <select on:change=move |event| {
                         let chosen = event_target_value(&event);
