@@ -152,6 +152,11 @@ mod tests {
         assert!(table.check().is_ok());
         assert!(table.to_string().contains("embed.js"));
         table.0.push(row("b.css", 1, true));
-        assert!(table.check().unwrap_err().contains("600001"));
+        assert!(
+            table
+                .check()
+                .unwrap_err()
+                .contains(&(BUDGET + 1).to_string())
+        );
     }
 }

@@ -10,12 +10,17 @@ use crate::job::SnapshotWriter;
 use crate::testing::TestServer;
 
 /// Random words of commands.
-struct Random(u64);
+struct Random {
+    state: u64,
+    /// The streams that are trimmed: `x` has groups, `y` has none. As commands, a stream's groups forget what is pending
+    /// of entries that are gone (XCLAIM claims no such entry, here and in Redis), as RDB they do not.
+    trimmed: char,
+}
 
 impl Random {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ self.state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         (mixed ^ mixed >> 31) % end
     }
 
@@ -50,7 +55,7 @@ impl Random {
             4 => format!("INCRBY n{key} {number}"),
             5 => format!(
                 "DEL {}{key}",
-                ["s", "n", "l", "e", "h", "z", "x"][number as usize % 7]
+                ["s", "n", "l", "e", "h", "z", "x", "y"][number as usize % 8]
             ),
             6 => format!(
                 "PEXPIREAT {}{key} 1900000000{number:03}",
@@ -84,8 +89,11 @@ impl Random {
             ),
             25 => format!("ZREM z{key} {}", self.many(Self::text)),
             26 => format!("ZINCRBY z{key} {number} {text}"),
-            27 => format!("XADD x{key} * field {text} other {number}"),
-            28 => format!("XTRIM x{key} MAXLEN {}", number % 20),
+            27 => {
+                let stream = ["x", "x", "y"][number as usize % 3];
+                format!("XADD {stream}{key} * field {text} other {number}")
+            }
+            28 => format!("XTRIM {}{key} MAXLEN {}", self.trimmed, number % 20),
             29 => format!(
                 "XGROUP CREATE x{key} group{} {} MKSTREAM",
                 number % 3,
@@ -187,7 +195,10 @@ fn snapshot(seed: u64, actions: &[Action], as_rdb: bool, path: &str) -> (u64, Ve
         .snapshot_spec(JobKind::Rewrite, path.into(), None);
     let mut run = Run {
         server,
-        random: Random(seed),
+        random: Random {
+            state: seed,
+            trimmed: if as_rdb { 'x' } else { 'y' },
+        },
         writer: SnapshotWriter::new(spec),
         parts: VecDeque::new(),
         walked: false,
