@@ -16,7 +16,7 @@ pub mod contract;
 pub use error::{Errno, Error, Op, Result};
 pub use sim::{
     Boundary, Choose, CrashPoint, Effect, EveryChoice, Fault, FileStatus, ImageHasher, OpRecord,
-    SimDisk, Stride, Survival, Totals,
+    SimDisk, Stride, Survival, Totals, WrittenBack,
 };
 
 /// An open file. Valid until [`Vfs::close`].

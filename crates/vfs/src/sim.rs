@@ -31,6 +31,9 @@
 //! - *Bytes and names* are independent: a file may have its name and no bytes. Bytes without a name are gone. A
 //!   directory whose own name is lost is gone with everything in it.
 //!
+//! **Write-back** ([`SimDisk::wake_flusher`]) makes durable what is old, and happens only if the driver lets it: nothing here
+//! depends on it.
+//!
 //! A **failed sync** makes nothing durable. Its pages count as clean from then on, as in Linux: reading still
 //! shows them, no later sync writes them, and only changing them again makes them dirty again. After a power loss
 //! they hold what the device held before. (A seeded survival throws a coin for each: the failed sync may have got
@@ -75,6 +78,7 @@ mod survive;
 mod tests;
 mod trace;
 mod tree;
+mod writeback;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -84,6 +88,7 @@ pub use boundary::{Boundary, ImageHasher, Stride};
 pub use faults::{Effect, Fault};
 pub use survive::{Choose, EveryChoice, Survival};
 pub use trace::OpRecord;
+pub use writeback::WrittenBack;
 
 use crate::{Errno, Error, FileId, Op, Result};
 use faults::Faults;
@@ -107,6 +112,7 @@ pub struct SimDisk {
     frozen: bool,
     trace: Trace,
     journal: Option<Box<boundary::Journal>>,
+    flusher: writeback::Flusher,
 }
 
 /// What processes have asked of a disk, all in all.
@@ -178,6 +184,7 @@ impl SimDisk {
             frozen: false,
             trace: Trace::default(),
             journal: None,
+            flusher: writeback::Flusher::default(),
         }
     }
 
@@ -205,6 +212,7 @@ impl SimDisk {
     /// Like [`SimDisk::power_loss`], with every single decision left to `choose`.
     pub fn power_loss_by(&mut self, choose: &mut dyn Choose) {
         self.handles.clear();
+        self.flusher = writeback::Flusher::default();
         self.tree.power_loss(choose);
         self.used = self.tree.files().map(|(_, file)| file.image.len()).sum();
         self.thaw();

@@ -248,6 +248,31 @@ impl Image {
         self.low_len = self.len;
     }
 
+    /// Whether there are pages that the next sync will write.
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The kernel has written the file as it was when it ended at `len`; since then it has only been appended to. Returns how
+    /// many bytes became durable by that.
+    pub(super) fn write_back(&mut self, len: u64) -> u64 {
+        let before = self.dirty_bytes();
+        let cut = self.low_len < self.durable_len;
+        if len >= self.len {
+            self.sync();
+        } else if cut || len > self.durable_len {
+            let (page, within) = split(len);
+            self.dirty = self.dirty.split_off(&(page as u64));
+            for (number, saved) in &mut self.dirty {
+                let kept = if *number == page as u64 { within } else { 0 };
+                *saved = Saved::Prefix(kept);
+            }
+            self.durable_len = len;
+            self.low_len = len;
+        }
+        before.saturating_sub(self.dirty_bytes())
+    }
+
     /// A sync failed: its pages count as clean and are not on the device.
     pub(super) fn drop_dirty(&mut self) {
         self.dropped.append(&mut self.dirty);

@@ -231,6 +231,11 @@ impl Tree {
         changes.any(|change| change.dirs().contains(&dir))
     }
 
+    /// Whether there are names that the device does not know yet, or still knows.
+    pub(super) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Whether the device has this name for this inode.
     pub(super) fn name_is_durable(&self, place: &Place) -> bool {
         self.dir(place.dir).is_ok_and(|dir| {
