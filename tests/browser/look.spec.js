@@ -1,44 +1,33 @@
-// What everyone can use: no violation that axe finds, in either theme, in the states a visitor meets; and a phone.
+// What everyone can use: no violation that axe finds, in either theme, on a desk and on a phone, in the states a visitor
+// meets; everything by keyboard; nothing that moves by itself; and a phone.
 import { expect, test, violations } from "./page.js";
 import { idle, inTheme, line, open, output, tab, type, verdict } from "./lab.js";
+import { WALKS } from "./states.js";
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
 // Every tab there is, also those that other parts of the page add.
 const tabs = (page) => page.getByRole("tab").all();
 
-for (const theme of ["light", "dark"]) {
-  test(`must match: screen reader and keyboard only: axe finds nothing in the ${theme} theme`, async ({ page }) => {
-    test.setTimeout(240_000);
-    await open(page);
-    await inTheme(page, theme);
-    expect(await violations(page)).toEqual([]);
-    await type(page, "CONFIG SET appendonly yes", "advance 2s", "SET session:1 user", "SET n 1 EX 60");
-    for (const each of await tabs(page)) {
-      await each.click();
-      await idle(page);
-      expect(await violations(page), await each.innerText()).toEqual([]);
+for (const [device, use] of [["a desk", {}], ["a phone", PHONE]]) {
+  test.describe(`on ${device}`, () => {
+    test.use(use);
+    for (const [name, walk] of Object.entries(WALKS)) {
+      test(`must match: screen reader and keyboard only: axe finds nothing on ${device}: ${name}`, async ({ page }) => {
+        test.setTimeout(300_000);
+        const judged = [];
+        await open(page);
+        await walk(page, async (state) => {
+          await inTheme(page, "dark");
+          expect.soft(await violations(page), state).toEqual([]);
+          // Of all rules only that of colours can find something else in the other theme.
+          await inTheme(page, "light");
+          expect.soft(await violations(page, "color-contrast"), `${state}, light`).toEqual([]);
+          judged.push(state);
+        });
+        console.log(`${judged.length} states on ${device}: ${judged.join("; ")}`);
+      });
     }
-    await tab(page, "Keys");
-    await page.locator("table.keys th button").first().click();
-    await expect(page.locator(".detail")).toBeVisible();
-    expect(await violations(page), "a key").toEqual([]);
-    await type(page, "fault bgsave fail", "BGSAVE", "advance 2s");
-    await tab(page, /Info/);
-    await expect(page.locator(".alerts li.firing").first()).toBeVisible();
-    expect(await violations(page), "an alert").toEqual([]);
-    await type(page, "crash power");
-    expect(await violations(page), "down").toEqual([]);
-    await type(page, "redis-server");
-    await expect(verdict(page)).toContainText("lost");
-    await tab(page, "Keys");
-    expect(await violations(page), "verdict").toEqual([]);
-    // Every menu and popover of the page.
-    for (const opener of await page.locator("button[popovertarget]:visible").all()) {
-      await opener.click();
-      expect(await violations(page), await opener.innerText()).toEqual([]);
-      await page.keyboard.press("Escape");
-    }
-    await page.getByRole("button", { name: "Keyboard help" }).click();
-    expect(await violations(page), "help").toEqual([]);
   });
 }
 
@@ -112,31 +101,103 @@ test("must match: examples menu: each entry opens a session", async ({ page }) =
 });
 
 test("must match: screen reader and keyboard only, reduced motion: nothing moves by itself", async ({ page }) => {
+  test.setTimeout(240_000);
   await page.emulateMedia({ reducedMotion: "reduce" });
   await open(page);
-  await type(page, "SET a 1", "crash power", "redis-server");
-  const moving = await page.evaluate(() => {
-    const all = [...document.querySelectorAll("*")];
-    const lasts = (style) => [style.animationDuration, style.transitionDuration].some((text) => parseFloat(text) > 0);
-    return all.filter((element) => lasts(getComputedStyle(element))).length;
+  const still = async (state) => {
+    const moving = await page.evaluate(() => {
+      const lasts = (style) => `${style.animationDuration},${style.transitionDuration}`.split(",").some((text) => parseFloat(text) > 0);
+      const parts = [...document.querySelectorAll("*")].flatMap((element) =>
+        ["", "::before", "::after"].filter((part) => lasts(getComputedStyle(element, part))).map((part) => element.className + part),
+      );
+      return [...parts, ...document.getAnimations().map((animation) => String(animation.effect?.target?.className))];
+    });
+    expect.soft(moving, state).toEqual([]);
+  };
+  for (const walk of [WALKS.fresh, WALKS.crash, WALKS.dropped]) await walk(page, still);
+});
+
+// Goes through the page by Tab from its beginning, and says what has the focus at each stop, whether one sees that, and what
+// cannot be reached.
+async function walkByTab(page) {
+  await page.evaluate(() => {
+    globalThis.reached = [];
+    document.activeElement.blur();
+    getSelection().removeAllRanges();
+    getSelection().collapse(document.body, 0);
   });
-  expect(moving).toBe(0);
+  const stop = () =>
+    page.evaluate(() => {
+      const element = document.activeElement;
+      if (element === document.body || globalThis.reached.includes(element)) return false;
+      globalThis.reached.push(element);
+      return true;
+    });
+  for (let steps = 0; steps < 400; steps += 1) {
+    // In the terminal's line Tab completes, until Escape.
+    if (await line(page).evaluate((input) => input === document.activeElement)) await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    if (!(await stop())) break;
+  }
+  return page.evaluate(() => {
+    const name = (element) => (element.getAttribute("aria-label") ?? element.textContent.trim().slice(0, 30)) || element.id || element.className;
+    const focusable = "a[href], button, input, select, textarea, summary, [tabindex]";
+    const wanted = [...document.querySelectorAll(focusable)].filter(
+      (element) => element.tabIndex >= 0 && !element.disabled && element.checkVisibility({ visibilityProperty: true }),
+    );
+    const inOrder = globalThis.reached.filter((element) => wanted.includes(element));
+    return {
+      names: globalThis.reached.map(name),
+      missed: wanted.filter((element) => !globalThis.reached.includes(element)).map(name),
+      isOrdered: inOrder.every((element, at) => at === 0 || inOrder[at - 1].compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING),
+    };
+  });
+}
+
+test("must match: screen reader and keyboard only: Tab reaches every control, in the order of the page, and one sees where", async ({ page }) => {
+  test.setTimeout(180_000);
+  await open(page);
+  await type(page, "SHUTDOWN NOSAVE", "redis-server --appendonly yes --appendfsync no", "SET a 1", "RPUSH list a b c", "crash power", "redis-server --appendonly yes");
+  for (const each of await tabs(page)) {
+    await each.click();
+    await idle(page);
+    const { names, missed, isOrdered } = await walkByTab(page);
+    const state = await each.innerText();
+    expect(missed, state).toEqual([]);
+    expect(isOrdered, state).toBe(true);
+    expect(names.length, state).toBeGreaterThan(30);
+  }
+  // Where the focus is can be seen: a ring around the control, or the mark beside the terminal's line.
+  await page.evaluate(() => document.activeElement.blur());
+  for (let steps = 0; steps < 60; steps += 1) {
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    const unseen = await page.evaluate(() => {
+      const element = document.activeElement;
+      const ringed = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+      const marked = element.closest(".entry") && getComputedStyle(element.closest(".entry")).boxShadow !== "none";
+      return element === document.body || ringed(getComputedStyle(element)) || marked ? null : element.outerHTML.slice(0, 120);
+    });
+    expect(unseen).toBeNull();
+  }
 });
 
 test("must match: screen reader and keyboard only: a session without a mouse", async ({ page }) => {
+  test.setTimeout(120_000);
   await open(page);
-  await page.keyboard.press("/");
-  await page.keyboard.type("SET a 1\n");
-  await idle(page);
-  await page.keyboard.press("Escape");
-  // Behind the line come the faults.
-  const reach = async (name) => {
-    for (let steps = 0; steps < 80; steps += 1) {
-      if (await page.evaluate((wanted) => document.activeElement?.textContent?.trim() === wanted, name)) return;
+  const focused = (selector) => page.evaluate((wanted) => document.activeElement?.matches(wanted), selector);
+  // By Tab to what has this text, or to what matches the selector.
+  const reach = async (name, selector = null) => {
+    for (let steps = 0; steps < 120; steps += 1) {
+      if (selector ? await focused(selector) : await page.evaluate((wanted) => document.activeElement?.textContent?.trim() === wanted, name)) return;
+      if (await focused("#line")) await page.keyboard.press("Escape");
       await page.keyboard.press("Tab");
     }
     throw new Error(`no ${name} on the way of the Tab key`);
   };
+  await page.keyboard.press("/");
+  await page.keyboard.type("workload sessions rate=50\nadvance 5s\n");
+  await idle(page);
   await reach("Power loss");
   await page.keyboard.press("Enter");
   await idle(page);
@@ -144,8 +205,82 @@ test("must match: screen reader and keyboard only: a session without a mouse", a
   await reach("Restart");
   await page.keyboard.press("Enter");
   await idle(page);
-  await expect(verdict(page)).toContainText("1 write lost");
-  await expect(page.locator("p.sr[role=status]").last()).toContainText("1 of 1 acknowledged writes lost");
+  await expect(verdict(page)).toContainText("writes lost");
+  await expect(page.locator("p.sr[role=status]").last()).toContainText("acknowledged writes lost");
+
+  // To another tab, and along the timeline.
+  await reach("a tab", "[role=tab]");
+  await page.keyboard.press("ArrowRight");
+  await expect(page.getByRole("tab", { name: "Files" })).toBeFocused();
+  await reach("the timeline", ".timeline");
+  const slider = page.getByRole("slider", { name: "Timeline" });
+  await page.keyboard.press("Home");
+  await idle(page);
+  await expect(slider).toHaveAttribute("aria-valuetext", /^02:30:00.*exposed/);
+  await page.keyboard.press("PageUp");
+  await idle(page);
+  const first = await slider.getAttribute("aria-valuetext");
+  await page.keyboard.press("PageUp");
+  await idle(page);
+  // The marks of this run are the starts and the crash: each says what it is.
+  expect([first, await slider.getAttribute("aria-valuetext")].join("; ")).toMatch(/power/);
+  await page.keyboard.press("ArrowRight");
+  await idle(page);
+  await page.keyboard.press("End");
+  await idle(page);
+  await expect(page.locator(".banner.past")).toHaveCount(0);
+
+  // The dialogue opens, has the focus, and gives it back.
+  await reach("Share");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog", { name: "Share this session" })).toBeVisible();
+  expect(await focused("dialog *")).toBe(true);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog", { name: "Share this session" })).toBeHidden();
+  await expect(page.getByRole("button", { name: "Share", exact: true })).toBeFocused();
+});
+
+test("must match: screen reader and keyboard only: what happens is said once, and the clock's ticks are not", async ({ page }) => {
+  await open(page);
+  await page.evaluate(() => {
+    globalThis.said = [];
+    const live = "[role=status], [role=alert], [aria-live=polite]";
+    new MutationObserver((records) => {
+      const regions = new Set(records.map(({ target }) => (target.closest ? target : target.parentElement)?.closest(live)));
+      for (const region of regions) {
+        const text = region?.getAttribute("aria-live") === "off" ? "" : region?.textContent.trim();
+        if (text) globalThis.said.push(text);
+      }
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+  });
+  const said = async (action) => {
+    await page.evaluate(() => (globalThis.said.length = 0));
+    await action();
+    await page.waitForTimeout(100);
+    return page.evaluate(() => globalThis.said);
+  };
+  expect(await said(() => type(page, "ECHO hello"))).toEqual(['"hello"']);
+  await type(page, "workload sessions rate=50");
+  const ticks = await said(async () => {
+    const now = page.locator(".clock .time-of-day");
+    const before = await now.innerText();
+    await page.getByRole("button", { name: "Play the clock" }).click();
+    await expect(now).not.toHaveText(before);
+    await page.waitForTimeout(1_000);
+  });
+  expect(ticks).toEqual([]);
+  await page.getByRole("button", { name: "Pause the clock" }).click();
+  await type(page, "crash power");
+  const verdicts = await said(() => type(page, "redis-server"));
+  expect(verdicts.filter((text) => text.includes("acknowledged writes lost"))).toHaveLength(1);
+  const past = await said(async () => {
+    const slider = page.getByRole("slider", { name: "Timeline" });
+    for (const key of ["Home", "ArrowRight", "ArrowRight"]) {
+      await slider.press(key);
+      await idle(page);
+    }
+  });
+  expect(past.filter((text) => text.includes("This is the past"))).toHaveLength(1);
 });
 
 test("every action shows at once", async ({ page }) => {
@@ -212,7 +347,43 @@ test("hit areas are at least 24 pixels, and nothing is clipped at any size", asy
 });
 
 test.describe("on a phone", () => {
-  test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  test.use(PHONE);
+
+  test("the timeline is under the thumb wherever the page is, and a finger moves it", async ({ page }) => {
+    await open(page);
+    await type(page, "CONFIG SET appendonly yes", "workload sessions rate=50", "advance 20s");
+    const slider = page.getByRole("slider", { name: "Timeline" });
+    for (const place of ["top", "bottom"]) {
+      await page.evaluate((end) => scrollTo(0, end === "top" ? 0 : document.body.scrollHeight), place);
+      await expect(slider).toBeInViewport({ ratio: 1 });
+      await expect(page.getByRole("button", { name: "Play the clock" })).toBeInViewport({ ratio: 1 });
+    }
+    const box = await slider.boundingBox();
+    const finger = await page.context().newCDPSession(page);
+    const touch = (kind, share) =>
+      finger.send("Input.dispatchTouchEvent", {
+        type: kind,
+        touchPoints: kind === "touchEnd" ? [] : [{ x: box.x + box.width * share, y: box.y + box.height / 2 }],
+      });
+    const scrolled = await page.evaluate(() => scrollY);
+    await touch("touchStart", 0.9);
+    for (const share of [0.8, 0.65, 0.5, 0.4]) await touch("touchMove", share);
+    await touch("touchEnd");
+    await idle(page);
+    await expect(page.locator(".banner.past")).toContainText(/02:30:0[78]/);
+    expect((await output(page).innerText()).match(/goto /g)).toHaveLength(1);
+    // The page stays where it is under the finger, but for the banner that came.
+    expect(Math.abs((await page.evaluate(() => scrollY)) - scrolled)).toBeLessThan(160);
+    // What is pressed with a thumb is large enough for it.
+    const small = await page.locator("button:visible, select:visible, summary:visible, input:visible").evaluateAll((all) =>
+      all
+        .filter((element) => !element.closest("table, .notes"))
+        .map((element) => [element.outerHTML.slice(0, 90), (element.closest("label") ?? element).getBoundingClientRect()])
+        .filter(([, { width, height }]) => width < 40 || height < 40)
+        .map(([html, { width, height }]) => `${html} ${Math.round(width)}x${Math.round(height)}`),
+    );
+    expect(small).toEqual([]);
+  });
 
   test("must match: screen reader and keyboard only, inputs >= 16 px, and nothing wider than the screen", async ({ page }) => {
     await open(page);

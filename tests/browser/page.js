@@ -28,10 +28,11 @@ export const test = base.extend({
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-// What axe finds wrong with the page as it is now, one line each. The source is evaluated, not added as a
-// script, which the page's content security policy would refuse.
-export async function violations(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
+// What axe finds wrong with the page as it is now, one line each; by all of its rules, or by these. The source is
+// evaluated, not added as a script, which the page's content security policy would refuse.
+export async function violations(page, ...rules) {
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe);
+  const options = rules.length > 0 ? { runOnly: rules } : {};
+  const { violations } = await page.evaluate((chosen) => globalThis.axe.run(chosen), options);
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
 }

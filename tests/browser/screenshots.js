@@ -1,11 +1,13 @@
 // Takes the pictures in docs/screenshots from the page that is served at LASTSAVE_URL, twelve states at three sizes:
 //   LASTSAVE_URL=http://127.0.0.1:8080/ LASTSAVE_CHROMIUM=/usr/bin/chromium node tests/browser/screenshots.js [state …]
+// They go elsewhere with LASTSAVE_PICTURES=FOLDER, and are of the other theme with LASTSAVE_THEME=light.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { chromium } from "@playwright/test";
 import { example, idle, open, tab, type } from "./lab.js";
 import { withPalette } from "./palette.js";
 
-const FOLDER = new URL("../../docs/screenshots/", import.meta.url).pathname;
+const FOLDER = process.env.LASTSAVE_PICTURES ?? new URL("../../docs/screenshots", import.meta.url).pathname;
+const THEME = process.env.LASTSAVE_THEME ?? "dark";
 const SIZES = [
   [1440, 900],
   [1024, 768],
@@ -108,7 +110,7 @@ for (const { name, prepare, phone, light } of STATES) {
     const context = await browser.newContext({
       viewport: { width, height },
       // The twelve are dark but for two, so that both themes are seen.
-      colorScheme: light && width === 1024 ? "light" : "dark",
+      colorScheme: light && width === 1024 ? "light" : THEME,
       hasTouch: width < 500,
       isMobile: width < 500,
       baseURL: process.env.LASTSAVE_URL,
@@ -128,7 +130,7 @@ for (const { name, prepare, phone, light } of STATES) {
       failed.push(`${name}-${width}x${height}: ${error.message.split("\n")[0]}`);
     }
     const png = withPalette(await page.screenshot({ animations: "disabled" }));
-    writeFileSync(`${FOLDER}${name}-${width}x${height}.png`, png);
+    writeFileSync(`${FOLDER}/${name}-${width}x${height}.png`, png);
     await context.close();
     console.log(`${name}-${width}x${height}.png ${Math.round(png.length / 1024)} KB`);
   }

@@ -279,12 +279,22 @@ fn Ask(question: Question, at: usize) -> impl IntoView {
             </p>
         })
     };
+    let place = NodeRef::<html::Div>::new();
+    Effect::new(move || {
+        if chosen.get().is_some()
+            && let Some(place) = place.get()
+        {
+            place.scroll_into_view_with_bool(false);
+        }
+    });
     view! {
         <fieldset>
             <legend>{prose(&question.text)}</legend>
             {choices.collect_view()}
         </fieldset>
-        <div role="status">{feedback}</div>
+        <div role="status" node_ref=place>
+            {feedback}
+        </div>
     }
 }
 

@@ -8,6 +8,13 @@ use crate::{format, state::use_app};
 pub(crate) fn PastBanner() -> impl IntoView {
     let app = use_app();
     let is_past = Memo::new(move |_| app.past.with(Option::is_some));
+    // Said once: while one moves along the timeline, the slider says each moment.
+    Effect::new(move || {
+        if is_past.get() {
+            app.announcement
+                .set("This is the past. A line entered here takes another way.".into());
+        }
+    });
     let moment = move || {
         let past = app.past.get()?;
         let before_us = past.end_us.saturating_sub(past.at_us);
@@ -16,12 +23,14 @@ pub(crate) fn PastBanner() -> impl IntoView {
     };
     view! {
         <Show when=move || is_past.get()>
-            <div class="banner past" role="status">
+            <div class="banner past" role="status" aria-live="off">
                 <p>
                     "You are looking at "
                     <strong>{move || moment().map(|(at, _)| at)}</strong>
                     {move || moment().map(|(_, before)| format!(", {before} before the end. "))}
-                    "A line entered here takes another way; what came after is put aside."
+                    <span class="more">
+                        "A line entered here takes another way; what came after is put aside."
+                    </span>
                 </p>
                 <button on:click=move |_| app.travel("present")>"Back to the present"</button>
                 <button class="quiet" title="fork" on:click=move |_| app.travel("fork")>

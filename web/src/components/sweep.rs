@@ -159,13 +159,7 @@ fn Teach() -> impl IntoView {
                 "A sweep runs this session again and crashes it before every single write, fsync and rename. Each time a server is started on what the disk then holds, and what had been acknowledged is compared with what came back: the worst moment for a crash, found rather than guessed."
             </p>
             <p class="row">
-                <button
-                    class="primary"
-                    on:click=move |_| app.session.with_untracked(|session| lab.sweep(app, session))
-                >
-                    "Sweep this session"
-                </button>
-                <button on:click=move |_| lab.sweep(app, &example())>
+                <button class="named" on:click=move |_| lab.sweep(app, &example())>
                     "Sweep an example: half a minute of carts"
                 </button>
             </p>
@@ -255,8 +249,8 @@ fn Kind(kind: usize) -> impl IntoView {
         let place = match event.key().as_str() {
             "ArrowRight" => Place::By(1),
             "ArrowLeft" => Place::By(-1),
-            "PageDown" => Place::By(20),
-            "PageUp" => Place::By(-20),
+            "PageUp" => Place::By(20),
+            "PageDown" => Place::By(-20),
             "Home" => Place::First,
             "End" => Place::Last,
             "w" => Place::Worst,

@@ -46,9 +46,17 @@ pub(crate) fn Terminal() -> impl IntoView {
             });
         }
     });
+    let scrolled_to = StoredValue::new(0);
     let on_scroll = move |_| {
         if let Some(log) = log.get_untracked() {
-            follows.set_value(log.scroll_height() - log.scroll_top() - log.client_height() < 30);
+            // A log that has become smaller is not at its end either, but nobody scrolled up.
+            let top = log.scroll_top();
+            if log.scroll_height() - top - log.client_height() < 30 {
+                follows.set_value(true);
+            } else if top < scrolled_to.get_value() {
+                follows.set_value(false);
+            }
+            scrolled_to.set_value(top);
         }
     };
     Effect::new(move || {

@@ -314,12 +314,7 @@ pub(crate) fn Timeline() -> impl IntoView {
     };
     let told = move || {
         let at_us = shown_us();
-        let exposed = app.timeline.with(|timeline| exposed_at(timeline, at_us));
-        format!(
-            "{}, {} exposed",
-            format::time_of_day(at_us),
-            format::writes(exposed)
-        )
+        app.timeline.with(|timeline| told(timeline, at_us))
     };
     view! {
         <div
@@ -457,11 +452,11 @@ fn key_line(timeline: &TimelineView, at_us: u64, key: &str) -> Option<String> {
     let to_us = match key {
         "ArrowLeft" | "ArrowDown" => at_us.saturating_sub(stride_us).max(timeline.start_us),
         "ArrowRight" | "ArrowUp" => at_us.saturating_add(stride_us),
-        "PageUp" => marks
+        "PageDown" => marks
             .filter(|mark| *mark < at_us)
             .max()
             .unwrap_or(timeline.start_us),
-        "PageDown" => marks
+        "PageUp" => marks
             .filter(|mark| *mark > at_us)
             .min()
             .unwrap_or(timeline.end_us),
@@ -479,6 +474,26 @@ fn exposed_at(timeline: &TimelineView, at_us: u64) -> u64 {
         .partition_point(|point| point.at_us <= at_us);
     let point = timeline.points.get(next.saturating_sub(1));
     point.map_or(0, |point| point.exposed)
+}
+
+/// A moment in words: when it is, what a power loss would have taken, what happened there.
+fn told(timeline: &TimelineView, at_us: u64) -> String {
+    let mut words = format!(
+        "{}, {} exposed",
+        format::time_of_day(at_us),
+        format::writes(exposed_at(timeline, at_us))
+    );
+    // As near as the pointer has to come to a mark on a wide screen.
+    let near_us = timeline.end_us.saturating_sub(timeline.start_us) / 200;
+    let marks = timeline.marks.iter();
+    let mark = marks
+        .filter(|mark| mark.at_us.abs_diff(at_us) <= near_us)
+        .min_by_key(|mark| (mark.at_us.abs_diff(at_us), !is_crash(mark.kind)));
+    if let Some(mark) = mark {
+        words.push_str(", ");
+        words.push_str(&mark.text);
+    }
+    words
 }
 
 /// What stands at this place of the picture, in words.
@@ -540,7 +555,7 @@ mod tests {
             line(end_us, "Home").as_deref(),
             Some("goto 02:30:00.000000")
         );
-        assert_eq!(line(start_us, "PageDown").as_deref(), Some("present"));
+        assert_eq!(line(start_us, "PageUp").as_deref(), Some("present"));
         assert_eq!(line(start_us, "x"), None);
     }
 

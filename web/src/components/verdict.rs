@@ -36,11 +36,14 @@ pub(crate) fn sentence(verdict: &VerdictView) -> String {
 pub(crate) fn Verdict() -> impl IntoView {
     let app = use_app();
     let folded = RwSignal::new(false);
-    // A new crash opens the card again.
-    Effect::new(move || {
+    let judged = Memo::new(move |_| {
         app.verdict
-            .with(|verdict| verdict.as_ref().map(|v| v.crashed_at_us));
-        folded.set(false);
+            .with(|verdict| verdict.as_ref().map(|v| (v.crashed_at_us, v.lost)))
+    });
+    // A new crash tells all, unless nothing was lost or what is under it would have no room.
+    Effect::new(move || {
+        let lossless = judged.get().is_some_and(|(_, lost)| lost == 0);
+        folded.set(lossless || is_low());
     });
     view! {
         {move || {
@@ -57,14 +60,26 @@ pub(crate) fn Verdict() -> impl IntoView {
     }
 }
 
+/// Whether the page stands beside the terminal in a low window.
+fn is_low() -> bool {
+    let number = |size: Result<wasm_bindgen::JsValue, _>| size.ok().and_then(|size| size.as_f64());
+    let (width, height) = (
+        number(window().inner_width()),
+        number(window().inner_height()),
+    );
+    width.is_some_and(|width| width > 760.0) && height.is_some_and(|height| height < 820.0)
+}
+
 /// The server is down: nobody knows yet.
 #[component]
 fn Down(verdict: VerdictView) -> impl IntoView {
     let app = use_app();
     view! {
         <section class="verdict down" aria-label="Verdict">
-            <p class="headline">{sentence(&verdict)}</p>
+            <p class="headline">"The server is down"</p>
             <p>
+                {format::capitalised(&verdict.cause)} " at "
+                {format::time_of_day(verdict.crashed_at_us)} ". "
                 {format::writes(verdict.acknowledged)}
                 " had been acknowledged. What is left of them is known once a server has loaded the files."
             </p>
@@ -135,9 +150,17 @@ fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
         0 => "–".into(),
         _ => format::duration_us(verdict.oldest_lost_ms * 1_000),
     };
-    let headline = match lost {
-        0 => "Nothing lost".to_owned(),
-        _ => format!("{} lost", format::writes(lost)),
+    let acknowledged = format::count(verdict.acknowledged);
+    let (headline, of) = match (lost, verdict.acknowledged) {
+        (0, 0) => ("Nothing lost".to_owned(), "nothing was written".to_owned()),
+        (0, _) => (
+            "Nothing lost".to_owned(),
+            format!("of {acknowledged} writes"),
+        ),
+        _ => (
+            format!("{} lost", format::writes(lost)),
+            format!("of {acknowledged} acknowledged"),
+        ),
     };
     let unacknowledged = (verdict.unacknowledged > 0).then(|| {
         let (all, kept) = (verdict.unacknowledged, verdict.unacknowledged_kept);
@@ -147,11 +170,17 @@ fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
         )
     });
     view! {
-        <section class="verdict" class:lossless=lost == 0 aria-label="Verdict">
+        <section
+            class="verdict"
+            class:lossless=lost == 0
+            class:folded=move || folded.get()
+            aria-label="Verdict"
+        >
             <div class="head">
                 <p class="headline">{headline}</p>
                 <p class="cause">
-                    {verdict.cause.clone()} " at " {format::time_of_day(verdict.crashed_at_us)}
+                    {of} " · " {verdict.cause.clone()} " at "
+                    {format::time_of_day(verdict.crashed_at_us)}
                 </p>
                 {differs.then(|| view! { <button on:click=show_keys>"Keys that differ"</button> })}
                 <button
@@ -169,7 +198,7 @@ fn Known(verdict: VerdictView, folded: RwSignal<bool>) -> impl IntoView {
             <div class="details" hidden=move || folded.get()>
                 <p class="why">{verdict.explanation.clone()}</p>
                 <dl>
-                    {fact("Acknowledged", format::count(verdict.acknowledged))}
+                    {fact("Acknowledged", acknowledged)}
                     {fact("Recovered", format::count(verdict.recovered))}
                     {fact("Lost", format::count(lost))}
                     {fact("Oldest lost", oldest)}
