@@ -506,6 +506,8 @@ pub struct TimelineMark {
 pub enum MarkKind {
     /// The append-only file was synced.
     Sync,
+    /// The kernel wrote old unsynced bytes to the device by itself.
+    WriteBack,
     /// A save.
     Save,
     /// A save that failed.
@@ -522,4 +524,11 @@ pub enum MarkKind {
     Kill,
     /// The power went.
     PowerLoss,
+}
+
+impl MarkKind {
+    /// Whether there may be thousands of it, which are thinned where there is no room.
+    pub(crate) fn is_common(self) -> bool {
+        matches!(self, Self::Sync | Self::WriteBack)
+    }
 }

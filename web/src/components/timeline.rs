@@ -149,11 +149,12 @@ fn lost_area(timeline: &TimelineView, scale: &Scale, verdict: &VerdictView) -> S
 
 /// The marks that have room: of a kind, none closer to the one before than it is wide.
 fn thinned(timeline: &TimelineView, scale: &Scale) -> Vec<TimelineMark> {
-    let mut last_x = [f64::NEG_INFINITY; 9];
+    let mut last_x = [f64::NEG_INFINITY; 10];
     let mut marks = timeline.marks.clone();
     marks.retain(|mark| {
         let room = match mark.kind {
             MarkKind::Sync => 3.0,
+            MarkKind::WriteBack => 7.0,
             MarkKind::Save | MarkKind::Rewrite => 1.0,
             MarkKind::SaveFailed | MarkKind::RewriteFailed => 11.0,
             _ => 0.0,
@@ -175,6 +176,7 @@ fn is_crash(kind: MarkKind) -> bool {
 fn class(kind: MarkKind) -> &'static str {
     match kind {
         MarkKind::Sync => "sync",
+        MarkKind::WriteBack => "write-back",
         MarkKind::Save => "save",
         MarkKind::SaveFailed | MarkKind::RewriteFailed => "failed",
         MarkKind::Rewrite => "rewrite",
@@ -191,6 +193,7 @@ fn shape(mark: &TimelineMark, scale: &Scale) -> String {
     let end = mark.end_us.map_or(x, |end| scale.x(end)).max(x + 2.0);
     match mark.kind {
         MarkKind::Sync => format!("M{x:.1} {:.1}v5", middle + 2.0),
+        MarkKind::WriteBack => format!("M{:.1} {:.1}l2.5 5 2.5-5", x - 2.5, middle + 2.0),
         MarkKind::Save | MarkKind::Rewrite => {
             format!("M{x:.1} {:.1}h{:.1}v8H{x:.1}z", middle - 4.0, end - x)
         }

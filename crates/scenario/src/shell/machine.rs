@@ -19,6 +19,7 @@ impl Shell {
             return 1;
         }
         let (mut profile, mut memory, mut disk) = (*self.world.profile(), None, None);
+        let mut write_back = None;
         for arg in &args[1..] {
             let known = MachineProfile::ALL.iter().find(|known| known.word == arg);
             let set = match (known, arg.split_once('=')) {
@@ -40,14 +41,22 @@ impl Shell {
                     }
                     None => Err(format!("`{size}` is no size: 10gb")),
                 },
+                (None, Some(("writeback", word @ ("on" | "off")))) => {
+                    write_back = Some(word == "on");
+                    Ok(())
+                }
                 _ => Err(format!(
-                    "`{arg}` is none of laptop, cloud, disk, article, memory=1gb, capacity=10gb"
+                    "`{arg}` is none of laptop, cloud, disk, article, memory=1gb, capacity=10gb, writeback=on|off"
                 )),
             };
             if let Err(message) = set {
                 self.complain(&format!("machine: {message}"));
                 return 1;
             }
+        }
+        if let Some(on) = write_back {
+            let usual_us = MachineProfile::LAPTOP.writeback_interval_us;
+            profile.writeback_interval_us = if on { usual_us } else { 0 };
         }
         self.world.set_profile(profile, memory, disk);
         let text = format!("machine: {}", self.describe_machine());
@@ -61,8 +70,12 @@ impl Shell {
             Some(size) => format!(", {} of disk", bytes(size)),
             None => String::new(),
         };
+        let write_back = match profile.writeback_interval_us {
+            0 => ", no write-back",
+            _ => "",
+        };
         format!(
-            "{}, {}; {} of memory{disk}\n",
+            "{}, {}; {} of memory{disk}{write_back}\n",
             profile.word,
             profile.about,
             bytes(self.world.memory_limit())

@@ -4,7 +4,7 @@ use lastsave_engine::Event;
 
 use super::World;
 use super::ledger::Base;
-use super::server::{Cut, LogState, Server};
+use super::server::{Cut, LogState};
 use crate::MarkKind;
 
 impl World {
@@ -106,28 +106,33 @@ impl World {
 
     /// Computes anew which writes a start after a power loss would find.
     pub(super) fn refresh_durable(&mut self) {
-        let durable = match &self.server {
-            Some(server) => match &server.log {
-                Some(log) if log.loadable => self.log_holds(server, log),
-                _ => self.rdb_holds(&server.engine.config().dbfilename),
-            },
-            None => return,
+        let Some(durable) = self.durable_writes() else {
+            return;
         };
         self.ledger.set_durable(durable, self.now_us);
         self.timeline
             .set_exposed(self.now_us, self.ledger.exposed());
     }
 
-    /// How many writes the device holds of the append-only file. That is what it has, not what the engine can be sure
+    /// How many writes a start after a power loss would find, if a server is running.
+    pub(super) fn durable_writes(&self) -> Option<usize> {
+        let server = self.server.as_ref()?;
+        Some(match &server.log {
+            Some(log) if log.loadable => self.log_holds(log, server.offsets().written),
+            _ => self.rdb_holds(&server.engine.config().dbfilename),
+        })
+    }
+
+    /// How many writes the device holds of the append-only file, of which so many bytes were written. That is what it has, not what the engine can be sure
     /// of: bytes written while a sync was under way became durable with it.
-    fn log_holds(&self, server: &Server, log: &LogState) -> usize {
+    pub(super) fn log_holds(&self, log: &LogState, written: u64) -> usize {
         // Until the file before it is synced, a new file holds nothing.
         let files = log.older.iter().chain(std::iter::once(&log.file));
         let held = files.into_iter().find_map(|(path, inode)| {
             let unsynced = self.disk.dirty_ranges(path);
             self.ledger.log((*inode)?, unsynced.first()?.start)
         });
-        held.unwrap_or_else(|| self.ledger.up_to_offset(server.offsets().written))
+        held.unwrap_or_else(|| self.ledger.up_to_offset(written))
     }
 
     /// How many writes the snapshot holds that is being written to this path: it may stand there already.

@@ -65,6 +65,8 @@ struct Advance {
     at_us: u64,
     /// So many.
     writes: usize,
+    /// Whether the kernel did it by itself.
+    by_kernel: bool,
 }
 
 /// A finished snapshot.
@@ -91,8 +93,10 @@ pub(crate) struct Entry {
     pub appended_at_us: u64,
     /// When its bytes went to the operating system; with the log off never.
     pub written_at_us: Option<u64>,
-    /// When it became durable, by a sync of the log or a finished save.
+    /// When it became durable, by a sync of the log or a finished save, or by the kernel.
     pub durable_at_us: Option<u64>,
+    /// Whether that was the kernel's write-back.
+    pub by_kernel: bool,
     /// The first snapshot finished that holds it.
     pub base: Option<Base>,
     /// The command's name.
@@ -202,7 +206,7 @@ impl History {
         let all = 0..self.long_keys.len();
         let keys = self.long_keys.partition_point(all, |(of, _)| *of < len);
         self.long_keys.truncate(keys);
-        self.set_durable(len, None);
+        self.set_durable(len, None, false);
         let all = 0..self.held_back.len();
         let held = self
             .held_back
@@ -216,24 +220,32 @@ impl History {
         }
     }
 
-    /// So many writes are durable, since now if they were not before.
-    fn set_durable(&mut self, writes: usize, now_us: Option<u64>) {
+    /// So many writes are durable, since now and perhaps by the kernel's doing if they were not before.
+    fn set_durable(&mut self, writes: usize, now_us: Option<u64>, by_kernel: bool) {
         let all = 0..self.durable.len();
         let kept = self.durable.partition_point(all, |it| it.writes <= writes);
-        let beyond = self.durable.get(kept).map(|advance| advance.at_us);
+        let beyond = self.durable.get(kept).cloned();
         self.durable.truncate(kept);
         let reached = self.durable.last().map_or(0, |advance| advance.writes);
-        if let Some(at_us) = beyond.or(now_us)
-            && reached < writes
-        {
-            self.durable.push(Advance { at_us, writes });
+        if reached >= writes {
+            return;
+        }
+        if let Some(beyond) = beyond {
+            self.durable.push(Advance { writes, ..beyond });
+        } else if let Some(at_us) = now_us {
+            self.durable.push(Advance {
+                at_us,
+                writes,
+                by_kernel,
+            });
         }
     }
 
-    fn durable_at_us(&self, number: usize) -> Option<u64> {
+    /// When a write became durable, with how many others.
+    fn made_durable(&self, number: usize) -> Option<&Advance> {
         let all = 0..self.durable.len();
         let place = self.durable.partition_point(all, |it| it.writes <= number);
-        self.durable.get(place).map(|advance| advance.at_us)
+        self.durable.get(place)
     }
 
     fn written_at_us(&self, number: usize, write: &Write) -> Option<u64> {
@@ -261,12 +273,14 @@ impl History {
         let write = self.writes.get(number)?;
         let bases = self.bases.range(0..self.bases.len());
         let mut bases = bases.filter(|base| base.of_log == in_log);
+        let durable = self.made_durable(number);
         Some(Entry {
             number,
             acknowledged_at_us: write.acknowledged_at_us(),
             appended_at_us: write.executed_at_us(),
             written_at_us: self.written_at_us(number, write),
-            durable_at_us: self.durable_at_us(number),
+            durable_at_us: durable.map(|advance| advance.at_us),
+            by_kernel: durable.is_some_and(|advance| advance.by_kernel),
             base: bases.find(|base| base.writes > number).cloned(),
             command: self
                 .commands
@@ -339,6 +353,15 @@ impl Ledger {
 
     /// A start after a power loss would now find the first `durable` writes.
     pub(crate) fn set_durable(&mut self, durable: usize, now_us: u64) {
+        self.set_durable_by(durable, now_us, false);
+    }
+
+    /// As [`Ledger::set_durable`], because the kernel has written back what was old.
+    pub(crate) fn written_back(&mut self, durable: usize, now_us: u64) {
+        self.set_durable_by(durable, now_us, true);
+    }
+
+    fn set_durable_by(&mut self, durable: usize, now_us: u64, by_kernel: bool) {
         let durable = durable.min(self.len());
         if durable >= self.durable {
             self.exposed -= self.history.acknowledged(self.durable..durable);
@@ -346,7 +369,7 @@ impl Ledger {
             self.exposed += self.history.acknowledged(durable..self.durable);
         }
         if durable != self.durable {
-            self.history.set_durable(durable, Some(now_us));
+            self.history.set_durable(durable, Some(now_us), by_kernel);
         }
         self.durable = durable;
     }

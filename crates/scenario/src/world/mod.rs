@@ -28,6 +28,7 @@ mod verdict;
 mod view;
 mod workload;
 mod wreck;
+mod writeback;
 mod writes;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -99,6 +100,8 @@ pub struct World {
     counted: tally::Counted,
     /// When the last event was due.
     due_us: u64,
+    /// When the kernel's flusher wakes up next; `u64::MAX` is never.
+    flusher_at_us: u64,
     log: VecDeque<(Level, Arc<str>)>,
     /// What the kernel has logged.
     kernel_log: Vec<String>,
@@ -161,6 +164,7 @@ impl World {
             last_error: Vec::new(),
             counted: tally::Counted::default(),
             due_us: START_US,
+            flusher_at_us: START_US + MachineProfile::LAPTOP.writeback_interval_us,
             log: VecDeque::new(),
             kernel_log: Vec::new(),
             unseen_log: 0,
@@ -275,6 +279,7 @@ impl World {
         let mut events = 0;
         while events < max_events {
             if !self.step(until_us) {
+                self.flush_by(until_us);
                 self.now_us = self.now_us.max(until_us);
                 return (events, true);
             }
@@ -298,6 +303,7 @@ impl World {
             return false;
         }
         self.due_us = due_us;
+        self.flush_by(self.now_us.max(due_us));
         self.now_us = self.now_us.max(due_us);
         self.fold(self.now_us);
         match due {
@@ -384,6 +390,7 @@ impl World {
             .min(MOST_MEMORY);
         self.faults.disk_bytes = disk_bytes.or(profile.disk_bytes);
         self.disk.set_capacity(self.faults.disk_bytes);
+        self.set_flusher(self.now_us);
     }
 
     /// How much the machine's disk holds when nothing is broken, if that is limited.
@@ -471,6 +478,7 @@ impl World {
 
     /// Cuts the power.
     pub(crate) fn power_loss(&mut self, cause: &str, survival: Survival) {
+        self.flush_by(self.now_us);
         self.timeline
             .mark(self.now_us, MarkKind::PowerLoss, cause.to_owned());
         self.end_server(cause, true);

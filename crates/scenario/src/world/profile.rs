@@ -47,6 +47,11 @@ pub struct MachineProfile {
     pub memory_bytes: u64,
     /// How much the disk holds, in bytes, if that is limited.
     pub disk_bytes: Option<u64>,
+    /// How often the kernel looks for old unsynced bytes (`vm.dirty_writeback_centisecs`) and commits the journal; 0 is never:
+    /// then only syncs make anything durable.
+    pub writeback_interval_us: u64,
+    /// How old they are by then when it writes them by itself (`vm.dirty_expire_centisecs`).
+    pub dirty_expire_us: u64,
 }
 
 /// The most memory that a machine can be given, in bytes: the simulation needs as much itself.
@@ -74,6 +79,8 @@ impl MachineProfile {
         charges_fork: false,
         memory_bytes: 1 << 30,
         disk_bytes: None,
+        writeback_interval_us: 5_000_000,
+        dirty_expire_us: 30_000_000,
     };
 
     /// A virtual machine with a network volume. What a sync takes varies: most are through in 3 ms, one in fifty waits

@@ -269,6 +269,10 @@ impl World {
             power,
             settled: false,
             log: server.log.is_some(),
+            left_log: server.log.filter(|log| log.loadable).map(|log| LogState {
+                written: offsets.written,
+                ..log
+            }),
             unwritten: offsets.appended - offsets.written,
             difference: Arc::default(),
             next_syncs,
@@ -331,6 +335,7 @@ impl World {
     }
 
     fn send(&mut self, client: ClientId, request: &[u8]) {
+        self.flush_by(self.now_us);
         let Some(server) = &mut self.server else {
             return;
         };

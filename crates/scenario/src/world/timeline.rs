@@ -5,7 +5,7 @@ use crate::{MarkKind, TimelineMark, TimelinePoint};
 /// Buckets kept; when they are full, neighbours are merged and each covers twice the time.
 const MAX_BUCKETS: usize = 4096;
 
-/// Marks kept before the commonest, syncs, are thinned.
+/// Marks kept before the commonest, syncs and write-backs, are thinned.
 const MAX_MARKS: usize = 4096;
 
 /// The exposure curve and the marks of a run.
@@ -73,7 +73,7 @@ impl Timeline {
             let mut keep = false;
             self.marks.retain(|mark| {
                 keep = !keep;
-                mark.kind != MarkKind::Sync || keep
+                !mark.kind.is_common() || keep
             });
         }
         self.marks.push(TimelineMark {
@@ -119,12 +119,12 @@ impl Timeline {
             .collect()
     }
 
-    /// The marks in rising time, syncs thinned so that there are about `max_marks`.
+    /// The marks in rising time, the commonest thinned so that there are about `max_marks`.
     pub(crate) fn marks(&self, max_marks: usize) -> Vec<TimelineMark> {
         let syncs = self
             .marks
             .iter()
-            .filter(|mark| mark.kind == MarkKind::Sync)
+            .filter(|mark| mark.kind.is_common())
             .count();
         let others = self.marks.len() - syncs;
         let stride = syncs
@@ -135,7 +135,7 @@ impl Timeline {
             .marks
             .iter()
             .filter(|mark| {
-                if mark.kind != MarkKind::Sync {
+                if !mark.kind.is_common() {
                     return true;
                 }
                 sync_number += 1;

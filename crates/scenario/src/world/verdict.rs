@@ -8,6 +8,7 @@ use lastsave_vfs::SimDisk;
 
 use super::World;
 use super::keys::{self, Difference};
+use super::server::LogState;
 use crate::VerdictView;
 use crate::units::{about, count};
 
@@ -25,6 +26,8 @@ pub(super) struct Ended {
     pub(super) settled: bool,
     /// Whether its append-only file was on.
     pub(super) log: bool,
+    /// What of it a start would load, and the kernel goes on writing back.
+    pub(super) left_log: Option<LogState>,
     /// Bytes in its append-only file's buffer at the end.
     pub(super) unwritten: u64,
     /// How the data recovered differ from its own.
@@ -40,7 +43,7 @@ pub(super) struct Ended {
 pub(super) struct NextSyncs {
     /// The one under way: the writes it was for, and when it would have ended.
     pub(super) under_way: Option<(usize, u64)>,
-    /// When the one after it would have ended, or nearly; `None` if none was to come.
+    /// When the one after it would have ended, or nearly; `None` if none was to come: that was left to the kernel.
     pub(super) next_us: Option<u64>,
 }
 
@@ -187,6 +190,9 @@ impl World {
             log: ended.log,
             log_is_on: engine.config().appendonly,
             unwritten: ended.unwritten,
+            left_to_kernel: ended.next_syncs.next_us.is_none(),
+            expire_us: (self.profile.writeback_interval_us > 0)
+                .then_some(self.profile.dirty_expire_us),
             snapshot: Some(engine.config().dbfilename.as_str())
                 .filter(|path| self.disk.inode(path).is_some()),
         };
@@ -225,6 +231,10 @@ struct Facts<'a> {
     log: bool,
     log_is_on: bool,
     unwritten: u64,
+    /// Whether no fsync of the log was to come.
+    left_to_kernel: bool,
+    /// How old unsynced bytes are when the kernel writes them by itself, if it does.
+    expire_us: Option<u64>,
     /// The RDB file, if it is there.
     snapshot: Option<&'a str>,
 }
@@ -321,7 +331,14 @@ impl Facts<'_> {
                 "No save ever completed and the append-only file was off, so all that was acknowledged ({lost}, the oldest {oldest} before the crash) existed only in the memory of the process."
             ),
             Loss::NotSynced if self.report.source == LoadSource::Aof => format!(
-                "The operating system had taken the commands of the last {oldest}, but the device had not: no fsync of them had completed."
+                "The operating system had taken the commands of the last {oldest}, but the device had not: {}.",
+                match self.expire_us {
+                    Some(us) if self.left_to_kernel => format!(
+                        "no fsync was to come, and by itself the kernel writes back only what is {} s old",
+                        us / 1_000_000
+                    ),
+                    _ => "no fsync of them had completed".into(),
+                }
             ),
             Loss::NotSynced => format!(
                 "The device did not hold the append-only file of the last {oldest}: no fsync of it had completed."

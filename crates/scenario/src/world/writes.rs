@@ -204,9 +204,21 @@ impl World {
                         "lost: acknowledged {} before the next fsync would have ended",
                         early(end_us)
                     ),
-                    _ => format!(
-                        "lost: acknowledged {before_crash} before the crash, and no fsync was to come: that was left to the operating system"
-                    ),
+                    _ => {
+                        let lost = format!(
+                            "lost: acknowledged {before_crash} before the crash, and no fsync was to come: "
+                        );
+                        let due_us = entry
+                            .written_at_us
+                            .and_then(|at_us| self.written_back_at_us(at_us));
+                        match due_us.and_then(|us| us.checked_sub(ended.at_us)) {
+                            Some(later_us) => format!(
+                                "{lost}the kernel would have written it back {} later",
+                                about(later_us)
+                            ),
+                            None => format!("{lost}that was left to the operating system"),
+                        }
+                    }
                 }
             }
             Loss::NotWritten => format!(
@@ -243,19 +255,32 @@ fn place(entry: &Entry) -> Option<String> {
         return Some(format!("{what}{}, finished at {at}", base.path));
     }
     let at_us = entry.durable_at_us?;
+    let synced = if entry.by_kernel {
+        "written back by the kernel"
+    } else {
+        "synced"
+    };
     Some(match entry.acknowledged_at_us {
         Some(acknowledged_at_us) if at_us > acknowledged_at_us => format!(
-            "synced at {}, {} after its reply",
+            "{synced} at {}, {} after its reply",
             time_of_day(at_us),
             about(at_us - acknowledged_at_us)
         ),
-        _ => format!("synced at {}, before its reply left", time_of_day(at_us)),
+        _ => format!("{synced} at {}, before its reply left", time_of_day(at_us)),
     })
 }
 
 fn why_kept(ended: &Ended, entry: &Entry) -> String {
     match (place(entry), entry.written_at_us) {
-        (Some(place), _) => format!("kept: {place}"),
+        (Some(place), _) => match entry.durable_at_us {
+            Some(at_us) if entry.by_kernel && entry.base.is_none() && at_us <= ended.at_us => {
+                format!(
+                    "kept: {place} and {} before the crash",
+                    about(ended.at_us - at_us)
+                )
+            }
+            _ => format!("kept: {place}"),
+        },
         (None, Some(at_us)) if !ended.power => format!(
             "kept: written at {}, and a kill leaves the page cache alone",
             time_of_day(at_us)
