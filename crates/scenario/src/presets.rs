@@ -94,7 +94,7 @@ pub const PRESETS: [Preset; 8] = [
     Preset {
         name: "AOF no",
         word: "no",
-        about: "An append-only file alone, written but synced only when the operating system likes.",
+        about: "An append-only file alone, which nobody syncs: every 5 s the kernel stores what was written over 30 s ago.",
         conf: "save \"\"\nappendonly yes\nappendfsync no\n",
     },
     Preset {
