@@ -19,10 +19,10 @@ const PREFERENCES = {
   "security.sandbox.content.level": 0,
 };
 
-// Starts a Firefox of its own, without a window. `close` ends it.
-export async function launch(program) {
+// Starts a Firefox of its own, without a window, with these preferences besides. `close` ends it.
+export async function launch(program = process.env.LASTSAVE_FIREFOX ?? "firefox-esr", preferences = {}) {
   const profile = mkdtempSync(join(tmpdir(), "lastsave-firefox-"));
-  const lines = Object.entries(PREFERENCES).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
+  const lines = Object.entries({ ...PREFERENCES, ...preferences }).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
   writeFileSync(join(profile, "user.js"), lines.join("\n"));
   const args = ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank"];
   const process_ = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, MOZ_CRASHREPORTER_DISABLE: "1" } });

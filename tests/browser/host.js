@@ -18,24 +18,31 @@ async function serve(host, answer) {
   };
 }
 
-// The page as some host serves it, below `/some/path/`.
+// The page as some host serves it, below `/some/path/`, and beside it the scripts of `server.files`. `server.change`, if set, is given the name and the text of each file
+// that is text and says what is served in its stead.
 export async function mirror(baseURL) {
   const prefix = "/some/path/";
   const requests = [];
+  const mirrored = {};
   const server = await serve("127.0.0.1", async (request, response) => {
     const entry = { method: request.method, url: request.url };
     requests.push(entry);
     if (!request.url.startsWith(prefix)) return response.writeHead(404).end();
+    const own = mirrored.files?.[request.url.slice(prefix.length)];
+    if (own) return response.writeHead(200, { "content-type": "text/javascript" }).end(own);
     const answer = await fetch(new URL(request.url.slice(prefix.length), baseURL));
     const headers = {};
     for (const name of ["content-type", "content-security-policy", "cache-control"]) {
       if (answer.headers.get(name)) headers[name] = answer.headers.get(name);
     }
-    const body = Buffer.from(await answer.arrayBuffer());
+    let body = Buffer.from(await answer.arrayBuffer());
+    if (mirrored.change && /javascript|html/.test(headers["content-type"])) {
+      body = Buffer.from(mirrored.change(request.url.slice(prefix.length), body.toString()));
+    }
     entry.body = body;
     response.writeHead(answer.status, headers).end(body);
   });
-  return { ...server, url: server.origin + prefix, requests };
+  return Object.assign(mirrored, server, { url: server.origin + prefix, requests });
 }
 
 // Somebody's site: `pages` maps a path to its HTML, or to { body, headers }. It is another site than the page's, because

@@ -43,6 +43,37 @@ test("must match: offline after the first load", async ({ page, mirrored }) => {
   expect(kept.statuses).toEqual([200]);
 });
 
+test("a newer build is noticed, said, and used from the next reload", async ({ page, mirrored }) => {
+  const controlled = () =>
+    page.evaluate(async () => {
+      await navigator.serviceWorker.ready;
+      while (!navigator.serviceWorker.controller) await new Promise((resolve) => setTimeout(resolve, 20));
+    });
+  await page.goto(mirrored.url);
+  await terminal(page).waitFor();
+  await controlled();
+  const notice = page.getByRole("status").filter({ hasText: "A newer Lastsave is here" });
+  await page.reload();
+  await terminal(page).waitFor();
+  await expect(notice).toHaveCount(0);
+
+  // The host gets another build: other names for everything.
+  const build = /const BUILD = "(\w+)"/.exec(await (await page.request.get(`${mirrored.url}sw.js`)).text())[1];
+  mirrored.change = (name, text) => text.replaceAll(build, `${build}newer`);
+  await page.evaluate(() => navigator.serviceWorker.getRegistration().then((registration) => registration.update()));
+  await expect(notice).toBeVisible({ timeout: 20_000 });
+  await enter(page, "SET a 1");
+  await expect(page.locator(".log")).toContainText("OK");
+  await notice.getByRole("button", { name: "Dismiss" }).click();
+  await expect(notice).toHaveCount(0);
+  mirrored.requests.length = 0;
+  await page.reload();
+  await terminal(page).waitFor();
+  // Everything is there already but for the page itself, which is of the newer build.
+  expect(await page.evaluate(() => document.documentElement.outerHTML)).toContain(`${build}newer`);
+  expect(mirrored.requests.filter(({ url }) => url.includes(".wasm"))).toEqual([]);
+});
+
 test("without a service worker the page works", async ({ browser, mirrored }) => {
   const context = await browser.newContext({ serviceWorkers: "block" });
   const page = await context.newPage();

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use lastsave_scenario::{Scenario, ScenarioError};
+use lastsave_scenario::{Scenario, ScenarioError, write_scenario};
 
 use crate::store;
 
@@ -51,15 +51,8 @@ impl Session {
 
     /// The session as a scenario file.
     pub(crate) fn to_scenario(&self) -> String {
-        let mut text = format!(
-            "# lastsave scenario 1\n# {}\nseed {}\n\n",
-            self.title, self.seed
-        );
-        for line in &self.lines {
-            text.push_str(line);
-            text.push('\n');
-        }
-        text
+        let lines = self.lines.iter().map(String::as_str);
+        write_scenario(&self.title, self.seed, lines)
     }
 }
 
@@ -116,6 +109,17 @@ pub(crate) async fn kept() -> Kept {
 async fn read(tab: &str) -> Option<Session> {
     let bytes = store::get(&format!("{SESSIONS}{tab}")).await?;
     Session::from_scenario(std::str::from_utf8(&bytes).ok()?)
+}
+
+/// The sessions that the browser keeps, as scenario files, the newest first.
+pub(crate) async fn texts() -> Vec<String> {
+    let mut texts = Vec::new();
+    for key in store::keys(SESSIONS).await.iter().rev() {
+        if let Some(bytes) = store::get(key).await {
+            texts.extend(String::from_utf8(bytes));
+        }
+    }
+    texts
 }
 
 /// Keeps the session for a reload. Of several in a row, the last one.

@@ -4,7 +4,7 @@
 //! never becomes markup. A run of it pauses after a while and asks.
 
 use lastsave_scenario::{
-    ClockView, Progress, START_US,
+    ClockView, Progress, START_US, here_end_of,
     link::{ENGINE_VERSION, Link, LinkError, MAX_TEXT_BYTES, decode, encode},
 };
 use leptos::{ev, prelude::*};
@@ -48,11 +48,10 @@ impl Waiting {
         while lines.get(at).is_some_and(|line| is_idle(line)) {
             at += 1;
         }
-        let here_document = lines.get(at).and_then(|line| line.split_once("<<"));
+        let here_document = lines.get(at).and_then(|line| here_end_of(line));
         at += 1;
-        if let Some((_, end)) = here_document {
-            let end = end.trim().trim_matches(['\'', '"']);
-            while at < lines.len() && lines[at] != end {
+        if let Some(end) = here_document {
+            while at < lines.len() && lines[at].trim() != end {
                 at += 1;
             }
             at += 1;
@@ -120,6 +119,7 @@ pub(crate) fn start(app: App) {
             session::kept().await
         };
         begin(app, kept);
+        leptos::task::spawn_local(transfer::prune(app));
         let follow = move || {
             Effect::new(move || {
                 app.session.with(session::keep);
@@ -194,6 +194,15 @@ fn resume(app: App, own: Session, link: &Link) {
         from: "a link".into(),
         engine: None,
     }));
+    show_as(app, link);
+}
+
+/// Opens the tab that a link names, and sees to it that its moment is shown once its lines have run.
+fn show_as(app: App, link: &Link) {
+    app.share.at_us.set_value(link.at_us);
+    if let Some(tab) = link.tab.as_deref().and_then(tabs::named) {
+        app.tab.set(tab);
+    }
 }
 
 fn session_of(link: &Link) -> Session {
@@ -264,10 +273,7 @@ fn fill_link(app: App, link: &Link) {
         fill(app, session, "a link".into(), engine);
     }
     app.share.linked.set_value(linked);
-    app.share.at_us.set_value(link.at_us);
-    if let Some(tab) = link.tab.as_deref().and_then(tabs::named) {
-        app.tab.set(tab);
-    }
+    show_as(app, link);
     if link.autorun {
         run(app);
     }

@@ -23,9 +23,13 @@ thread_local! {
 
 /// Keeps bytes under a key. Says whether they survive a reload.
 pub(crate) async fn put(key: &str, bytes: &[u8]) -> bool {
-    let value = Uint8Array::from(bytes);
+    put_array(key, &Uint8Array::from(bytes)).await
+}
+
+/// As [`put`], for bytes that the browser has: they are not copied, unless it keeps nothing.
+pub(crate) async fn put_array(key: &str, bytes: &Uint8Array) -> bool {
     let kept = ask(IdbTransactionMode::Readwrite, |store| {
-        store.put_with_key(&value, &JsValue::from_str(key)).ok()
+        store.put_with_key(bytes, &JsValue::from_str(key)).ok()
     });
     if kept.await.is_some() {
         MEMORY.with_borrow_mut(|memory| memory.remove(key));
@@ -56,14 +60,17 @@ pub(crate) async fn delete(key: &str) {
     .await;
 }
 
-/// The keys with this beginning that survive a reload, in order.
+/// The keys with this beginning under which something is kept, in order.
 pub(crate) async fn keys(beginning: &str) -> Vec<String> {
     let all = ask(IdbTransactionMode::Readonly, |store| {
         store.get_all_keys().ok()
     });
     let all = all.await.map(|all| Array::from(&all)).unwrap_or_default();
-    let names = all.iter().filter_map(|key| key.as_string());
-    names.filter(|key| key.starts_with(beginning)).collect()
+    let mut names: Vec<String> = all.iter().filter_map(|key| key.as_string()).collect();
+    MEMORY.with_borrow(|memory| names.extend(memory.keys().cloned()));
+    names.retain(|key| key.starts_with(beginning));
+    names.sort();
+    names
 }
 
 /// Asks the database something, if there is one that answers.

@@ -53,7 +53,7 @@ pub(crate) struct Worker {
     fresh: bool,
     spans: Vec<Span>,
     /// The session's lines as the page knows them.
-    known: Vec<String>,
+    pub(crate) known: Vec<String>,
     progress: Progress,
     play: Option<Play>,
     /// Orders taken so far.
@@ -264,7 +264,7 @@ impl Worker {
         self.history.attach(&self.shelf.attachments);
     }
 
-    fn now_ms(&self) -> f64 {
+    pub(crate) fn now_ms(&self) -> f64 {
         self.scope.performance().map_or(0.0, |clock| clock.now())
     }
 
@@ -308,6 +308,7 @@ impl Worker {
         for line in &lines {
             self.history.enter(line);
         }
+        shelf::keep(self, &lines);
         self.known.extend(lines);
     }
 

@@ -91,13 +91,33 @@ impl<R: Read> Inspector<R> {
         }
     }
 
-    /// Reads what is left and says what there is to say of the file.
-    pub fn finish(mut self) -> Verdict {
+    /// The database of the key that was yielded last, as far as it is a snapshot's.
+    pub fn database(&self) -> u64 {
+        match &self.stage {
+            Stage::Snapshot(snapshot) => snapshot.database(),
+            _ => 0,
+        }
+    }
+
+    /// Reads on to about this offset and yields nothing more of the file. Says whether there is more to read.
+    pub fn pass(&mut self, until: u64) -> bool {
         self.limits.window.end = 0;
-        while !matches!(self.stage, Stage::Done) {
+        self.ready.clear();
+        while !matches!(self.stage, Stage::Done) && self.read_len < until {
             self.step();
             self.ready.clear();
         }
+        !matches!(self.stage, Stage::Done)
+    }
+
+    /// How many bytes have been read.
+    pub fn read_len(&self) -> u64 {
+        self.read_len
+    }
+
+    /// Reads what is left and says what there is to say of the file.
+    pub fn finish(mut self) -> Verdict {
+        while self.pass(u64::MAX) {}
         Verdict {
             format: self.format,
             read_len: self.len.unwrap_or(self.read_len),

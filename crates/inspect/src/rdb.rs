@@ -54,6 +54,8 @@ pub(crate) enum Record {
         /// Milliseconds since the epoch.
         expires_at_ms: Option<i64>,
     },
+    /// The keys behind it are in the database of this number.
+    Database(u64),
     /// The last one of the snapshot.
     End,
     /// Anything else.
@@ -65,6 +67,8 @@ pub(crate) struct Snapshot<R> {
     cursor: Cursor<R>,
     version: u32,
     settings: Settings,
+    /// The database that the keys are in.
+    database: u64,
 }
 
 /// What a reading of the next record led to.
@@ -83,11 +87,16 @@ impl<R: Read> Snapshot<R> {
             cursor: Cursor::new(reader),
             version: 0,
             settings: Settings::default(),
+            database: 0,
         }
     }
 
     pub(crate) fn version(&self) -> u32 {
         self.version
+    }
+
+    pub(crate) fn database(&self) -> u64 {
+        self.database
     }
 
     pub(crate) fn offset(&self) -> u64 {
@@ -190,8 +199,12 @@ impl<R: Read> Snapshot<R> {
                 }
                 Step::Record(out.take())
             }
+            Record::Database(database) => {
+                self.database = database;
+                Step::Record(out.take())
+            }
             Record::End => Step::End(out.take()),
-            _ => Step::Record(out.take()),
+            Record::Other => Step::Record(out.take()),
         }
     }
 
@@ -335,7 +348,7 @@ impl<R: Read> RecordWalk<'_, R> {
                 let db = self.number_field(from, "FE: a database")?;
                 self.out
                     .close(self.start + self.cursor.at() as u64, || db.to_string());
-                Record::Other
+                Record::Database(db)
             }
             opcode::RESIZE_DB => {
                 let keys = self.number_field(from, "FB: how large the database is")?;

@@ -267,3 +267,31 @@ proptest::proptest! {
         assert_within(&nodes, bytes.len() as u64);
     }
 }
+
+#[test]
+fn a_key_is_of_the_database_before_it() {
+    let bytes = b"REDIS0010\xfe\x00\x00\x01a\xc0\x05\xfe\x03\x00\x01a\xc0\x06\x00\x01b\xc0\x07\xff\0\0\0\0\0\0\0\0";
+    let found = |limits| {
+        let mut inspector =
+            Inspector::new(&bytes[..], "dump.rdb", Some(bytes.len() as u64), limits);
+        let mut found = Vec::new();
+        while let Some(node) = inspector.next_node() {
+            if node.kind == NodeKind::Key {
+                found.push((node.range.start, inspector.database()));
+            }
+        }
+        found
+    };
+    assert_eq!(found(Limits::default()), [(11, 0), (18, 3), (23, 3)]);
+    // What is passed over counts.
+    let window = Limits {
+        window: 20..24,
+        ..Limits::default()
+    };
+    assert_eq!(found(window), [(18, 3), (23, 3)]);
+    let keys = Limits {
+        keys: Some(b"a".to_vec()),
+        ..Limits::default()
+    };
+    assert_eq!(found(keys), [(11, 0), (18, 3)]);
+}

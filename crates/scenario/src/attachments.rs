@@ -24,6 +24,11 @@ impl Attachments {
         self.files.get(&(sum, len)).cloned()
     }
 
+    /// Forgets the files that are not among these.
+    pub fn retain(&mut self, named: &[(u64, u64)]) {
+        self.files.retain(|name, _| named.contains(name));
+    }
+
     /// The checksums and lengths that the lines of a scenario name, each once.
     pub fn named_in<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<(u64, u64)> {
         let mut named = Vec::new();

@@ -40,8 +40,8 @@ pub use lesson::{Answer, Lesson, LessonStep, Question, prose_pieces};
 pub use parameter::check_parameter;
 pub use presets::Preset;
 pub use report::{RunReport, run};
-pub use scenario::{Scenario, ScenarioError};
-pub use shell::{Completion, Progress, Shell, Span, Style, manual_markdown};
+pub use scenario::{Scenario, ScenarioError, write_scenario};
+pub use shell::{Completion, Progress, Shell, Span, Style, here_end_of, manual_markdown};
 pub use sweep::{CrashKind, Sweep, SweepOptions};
 pub use units::parse_duration_us;
 pub use view::{

@@ -13,6 +13,10 @@
 //! ---
 //! (what the terminal showed, for a test to compare)
 //! ```
+//!
+//! A line `---` of a here-document belongs to it. One that was entered as a command is written `\---`.
+
+use crate::shell;
 
 /// A scenario file, parsed: `# lastsave scenario 1`, `seed 7`, then lines for the shell, with `expect …` among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,13 +91,15 @@ impl Scenario {
             lines: Vec::new(),
             expected,
         };
-        let mut seen_seed = false;
+        let (mut seen_title, mut seen_seed) = (false, false);
+        let mut here = HereDocument::default();
         for (number, line) in lines {
             if scenario.lines.is_empty()
-                && scenario.title.is_empty()
+                && !seen_title
                 && let Some(title) = line.strip_prefix('#')
             {
                 scenario.title = title.trim().to_owned();
+                seen_title = true;
                 continue;
             }
             if let Some(seed) = line.strip_prefix("seed ")
@@ -109,6 +115,10 @@ impl Scenario {
             if scenario.lines.is_empty() && line.trim().is_empty() {
                 continue;
             }
+            let line = match here.takes(line) {
+                true => line,
+                false => unescaped(line),
+            };
             scenario.lines.push((number, line.to_owned()));
         }
         while scenario
@@ -122,14 +132,77 @@ impl Scenario {
     }
 }
 
+/// Writes a scenario file. [`Scenario::parse`] reads the same from it again, but for blank lines at the beginning and the end.
+pub fn write_scenario<'a>(
+    title: &str,
+    seed: u64,
+    lines: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let title = title.replace(['\n', '\r'], " ");
+    let mut text = format!("# lastsave scenario {VERSION}\n# {title}\nseed {seed}\n\n");
+    let mut here = HereDocument::default();
+    for line in lines {
+        if !here.takes(line) && is_separator(line) {
+            text.push('\\');
+        }
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Follows the lines of a script in and out of here-documents.
+#[derive(Default)]
+struct HereDocument {
+    /// The line that ends the one that is open.
+    end: Option<String>,
+}
+
+impl HereDocument {
+    /// Whether the next line belongs to a here-document.
+    fn takes(&mut self, line: &str) -> bool {
+        match &self.end {
+            Some(end) => {
+                if line.trim() == end {
+                    self.end = None;
+                }
+                true
+            }
+            None => {
+                if line.contains("<<") {
+                    self.end = shell::here_end_of(line);
+                }
+                false
+            }
+        }
+    }
+}
+
+/// Whether a line would end the script, or would without the backslashes before it.
+fn is_separator(line: &str) -> bool {
+    line.trim_start_matches('\\') == "---"
+}
+
+fn unescaped(line: &str) -> &str {
+    match line.strip_prefix('\\') {
+        Some(rest) if is_separator(rest) => rest,
+        _ => line,
+    }
+}
+
 /// The script and what follows its line `---`.
 pub(crate) fn split_expected(text: &str) -> Option<(&str, &str)> {
-    let start = if text.starts_with("---\n") {
-        0
-    } else {
-        text.find("\n---\n")? + 1
-    };
-    Some((&text[..start], &text[start + 4..]))
+    let mut here = HereDocument::default();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        let line = line.trim_end_matches(['\n', '\r']);
+        if !here.takes(line) && line == "---" {
+            return Some((&text[..start], &text[end..]));
+        }
+        start = end;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -145,6 +218,43 @@ mod tests {
         assert_eq!(scenario.lines[1], (6, "PING".into()));
         assert_eq!(scenario.lines.len(), 3);
         assert_eq!(scenario.expected.as_deref(), Some("PONG\n"));
+    }
+
+    #[test]
+    fn a_separator_in_a_here_document_is_its_text() {
+        let text = "# lastsave scenario 1\n# t\n\ncat > a <<EOF\n---\n\\---\nEOF\n\\---\n---\nshown\n---\n";
+        let scenario = Scenario::parse(text).unwrap();
+        let lines: Vec<_> = scenario.lines.iter().map(|(_, line)| &**line).collect();
+        assert_eq!(lines, ["cat > a <<EOF", "---", "\\---", "EOF", "---"]);
+        assert_eq!(scenario.expected.as_deref(), Some("shown\n---\n"));
+    }
+
+    proptest::proptest! {
+        /// What is written is read again, whatever it looks like.
+        #[test]
+        fn what_is_written_is_read_again(
+            title in "[a-z#<\\\\-]{0,3}( <<EOF)?",
+            seed: u64,
+            lines in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "---", "\\---", "\\\\---", " ---", "--- ", "# why", "seed 5", "", "  ", "EOF", " EOF ", "PING",
+                    "cat > a <<EOF", "cat <<'END'", "END", "SET a '<<EOF'", "SET a <<EOF", "echo <<", "expect a << b",
+                    "\\", "# lastsave scenario 1", "x <<EOF # <<END",
+                ]),
+                0..12,
+            ),
+        ) {
+            let text = write_scenario(&title, seed, lines.iter().copied());
+            let read = Scenario::parse(&text).unwrap();
+            let is_blank = |line: &&str| line.trim().is_empty();
+            let first = lines.iter().position(|line| !is_blank(line)).unwrap_or(lines.len());
+            let last = lines.iter().rposition(|line| !is_blank(line)).map_or(first, |last| last + 1);
+            let found: Vec<_> = read.lines.iter().map(|(_, line)| &**line).collect();
+            proptest::prop_assert_eq!(found, &lines[first..last]);
+            proptest::prop_assert_eq!(read.title, title.trim());
+            proptest::prop_assert_eq!(read.seed, seed);
+            proptest::prop_assert_eq!(read.expected, None);
+        }
     }
 
     #[test]

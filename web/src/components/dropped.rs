@@ -149,7 +149,7 @@ pub(crate) fn Dropped() -> impl IntoView {
                     (None, Some(what), _) => {
                         view! {
                             <h2 id="import-title">"Looking at " {what}</h2>
-                            <progress aria-label="Reading"></progress>
+                            <progress aria-label="Reading" max="1" value=move || transfer.looked.get()></progress>
                         }
                             .into_any()
                     }

@@ -76,19 +76,13 @@ pub(crate) async fn walk(dropped: Vec<Dropped>) -> Vec<Came> {
         && found.len() <= MAX_FILES
     {
         let path = entry.full_path().trim_start_matches('/').to_owned();
-        match entry.dyn_into::<FileSystemFileEntry>() {
-            Ok(file) => {
-                if let Some(file) = file_of(&file).await {
-                    found.push(Came { path, file });
-                }
-            }
-            Err(entry) => {
-                if let Ok(folder) = entry.dyn_into::<FileSystemDirectoryEntry>() {
-                    let mut inside = entries_of(&folder).await;
-                    inside.reverse();
-                    waiting.append(&mut inside);
-                }
-            }
+        // What it says of itself decides: Chromium has these interfaces without their names, so no instance of them is found.
+        if entry.is_directory() {
+            let mut inside = entries_of(&entry.unchecked_into()).await;
+            inside.reverse();
+            waiting.append(&mut inside);
+        } else if let Some(file) = file_of(&entry.unchecked_into()).await {
+            found.push(Came { path, file });
         }
     }
     found
@@ -117,7 +111,7 @@ async fn entries_of(folder: &FileSystemDirectoryEntry) -> Vec<FileSystemEntry> {
         if part.length() == 0 {
             break;
         }
-        all.extend(part.iter().filter_map(|entry| entry.dyn_into().ok()));
+        all.extend(part.iter().map(JsCast::unchecked_into::<FileSystemEntry>));
     }
     all
 }

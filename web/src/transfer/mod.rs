@@ -5,6 +5,7 @@
 //! transfer, beside the messages of [`crate::protocol`]: as arrays of a [`Parcel`] and what belongs to it.
 
 pub(crate) mod entries;
+mod keep;
 pub(crate) mod shelf;
 
 use js_sys::{Array, Uint8Array};
@@ -15,10 +16,11 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
 
 use crate::{
-    components, link, protocol,
+    components, link, protocol, share,
     state::{App, Tab},
-    store,
 };
+
+pub(crate) use keep::prune;
 
 /// What page and worker say to each other about files. Behind it in the array stand the things named here.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +34,8 @@ pub(crate) enum Parcel {
     },
     /// To the worker: keep this file for lines that name it. With it: its bytes.
     Attach,
+    /// To the worker: the files are no longer of interest.
+    Leave,
     /// To the worker: send this file or directory once nothing is being carried out; empty stands for the whole disk.
     Export(String),
     /// To the page: what the files are.
@@ -41,7 +45,14 @@ pub(crate) enum Parcel {
         /// The answer.
         report: Box<ImportReport>,
     },
-    /// To the page: a file to be kept for a reload. With it: its bytes.
+    /// To the page: how much of the files has been looked at, from 0 to 1.
+    Looked {
+        /// The number of the question.
+        id: u32,
+        /// The part.
+        fraction: f64,
+    },
+    /// To the page: a file that a line names, to be kept for a reload. With it: its bytes.
     Attached {
         /// Its checksum and its length.
         named: (u64, u64),
@@ -83,6 +94,8 @@ pub(crate) struct Transfer {
     pub report: RwSignal<Option<ImportReport>>,
     /// What is being looked at.
     pub looking: RwSignal<Option<String>>,
+    /// How much of it has been looked at, from 0 to 1, once that is known.
+    pub looked: RwSignal<Option<f64>>,
     /// What went wrong before anything could be looked at.
     pub notice: RwSignal<Option<String>>,
     /// Whether something is held over the page.
@@ -96,6 +109,7 @@ impl Transfer {
         Self {
             report: RwSignal::default(),
             looking: RwSignal::default(),
+            looked: RwSignal::default(),
             notice: RwSignal::default(),
             hovered: RwSignal::default(),
             asked: StoredValue::default(),
@@ -126,6 +140,7 @@ pub(crate) fn examine(app: App, came: Vec<Came>) {
     };
     let size = crate::format::bytes(bytes as u64);
     transfer.looking.set(Some(format!("{what}, {size}")));
+    transfer.looked.set(None);
     transfer.asked.update_value(|asked| *asked += 1);
     let things: Vec<JsValue> = came.iter().map(|came| came.file.clone().into()).collect();
     let parcel = Parcel::Examine {
@@ -138,6 +153,9 @@ pub(crate) fn examine(app: App, came: Vec<Came>) {
 /// Gives up the question.
 pub(crate) fn forget(app: App) {
     app.transfer.asked.update_value(|asked| *asked += 1);
+    if app.transfer.looking.with_untracked(Option::is_some) {
+        link::send_parcel(&Parcel::Leave, &[]);
+    }
     app.transfer.looking.set(None);
     app.transfer.report.set(None);
     app.transfer.notice.set(None);
@@ -156,15 +174,19 @@ pub(crate) fn heard(app: App, parcel: Parcel, things: &[JsValue]) {
     match parcel {
         Parcel::Examined { id, report } if id == app.transfer.asked.get_value() => {
             app.transfer.looking.set(None);
-            app.transfer.report.set(Some(*report));
+            match lone_scenario(&report) {
+                Some(text) => {
+                    share::open_scenario_text(app, &report.title, text);
+                }
+                None => app.transfer.report.set(Some(*report)),
+            }
+        }
+        Parcel::Looked { id, fraction } if id == app.transfer.asked.get_value() => {
+            app.transfer.looked.set(Some(fraction));
         }
         Parcel::Attached { named } => {
             if let Some(bytes) = bytes {
-                let bytes = bytes.to_vec();
-                leptos::task::spawn_local(async move {
-                    // A browser that keeps nothing forgets the file at a reload, and the line says so then.
-                    store::put(&kept_as(named), &bytes).await;
-                });
+                keep::put(app, named, bytes.clone());
             }
         }
         Parcel::Exported { name } => match bytes {
@@ -178,8 +200,10 @@ pub(crate) fn heard(app: App, parcel: Parcel, things: &[JsValue]) {
     }
 }
 
-fn kept_as((sum, len): (u64, u64)) -> String {
-    format!("attachment/{sum:016x}-{len}")
+/// The scenario, if one came and nothing else: it opens at once, as a link does, and waits.
+fn lone_scenario(report: &ImportReport) -> Option<&str> {
+    let is_alone = report.files.len() == 1 && report.notes.is_empty();
+    report.scenario.as_deref().filter(|_| is_alone)
 }
 
 /// Gives the worker the large files that these lines name, before it is told anything else.
@@ -191,8 +215,7 @@ pub(crate) fn attach_for(lines: &[String]) {
     link::hold();
     leptos::task::spawn_local(async move {
         for named in named {
-            if let Some(bytes) = store::get(&kept_as(named)).await {
-                let bytes = Uint8Array::from(&bytes[..]);
+            if let Some(bytes) = keep::get(named).await {
                 link::send_parcel(&Parcel::Attach, &[bytes.into()]);
             }
         }

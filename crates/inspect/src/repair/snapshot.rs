@@ -180,8 +180,8 @@ impl Salvage<'_> {
                 }
             }
             Record::End => Found::End,
+            Record::Database(database) => Found::Database(database),
             Record::Other => match self.bytes[at] {
-                opcode::SELECT_DB => Found::Database(length_at(self.bytes, at + 1)),
                 opcode::RESIZE_DB => Found::SizeHint(length_at(self.bytes, at + 1)),
                 opcode::SLOT_INFO => Found::Dropped,
                 opcode::FUNCTION => {

@@ -294,3 +294,24 @@ fn nothing_that_can_be_typed_breaks_it() {
         finish(&mut history);
     }
 }
+
+#[test]
+fn files_that_lines_only_name_are_there_in_the_past() {
+    let mut files = crate::Attachments::default();
+    let sum = files.add(vec![7; 100].into());
+    let mut history = told(&["redis-server --save \"\"", "SET before 1"]);
+    history.attach(&files);
+    history.enter(&format!("upload blob crc:{sum:016x} 100"));
+    history.enter("SET behind 1");
+    finish(&mut history);
+    let end = seen(&history);
+    for _ in 0..3 {
+        assert!(history.undo());
+        finish(&mut history);
+    }
+    assert!(crate::export(history.world(), "blob").is_none());
+    history.seek(u64::MAX);
+    finish(&mut history);
+    assert!(crate::export(history.world(), "blob").is_some());
+    assert_eq!(seen(&history), end);
+}

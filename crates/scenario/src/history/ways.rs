@@ -183,6 +183,8 @@ impl History {
                 Some(checkpoint) => checkpoint.shell.clone(),
                 None => Shell::new(self.seed),
             };
+            // Files may have come after that machine was put by.
+            shell.attach(self.shell.attachments());
             self.at = start;
             if start.us > 0
                 && let Some(step) = self.thread.steps.get(start.step)

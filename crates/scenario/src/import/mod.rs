@@ -3,6 +3,7 @@
 //! Nothing is taken from a file's name that its content tells. What comes out is a report and lines of a scenario;
 //! carrying them out is up to whoever asks, and what they do can be shared as any scenario can.
 
+mod examination;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -10,12 +11,12 @@ mod tests;
 use std::sync::Arc;
 
 use lastsave_engine::config::{parameter, parse_file, strip_trailing_comments};
-use lastsave_inspect::{Format, Inspector, Limits, NodeKind};
 use serde::{Deserialize, Serialize};
 
-use crate::export::README;
-use crate::zip::{self, ZipLimits};
+use crate::zip;
 use crate::{Attachments, Scenario};
+
+pub use examination::Examination;
 
 /// Files of one import come to so many bytes at most; of what is longer only the beginning is looked at.
 pub const WHOLE_BYTES: u64 = 64 << 20;
@@ -23,12 +24,6 @@ pub const WHOLE_BYTES: u64 = 64 << 20;
 pub const BEGINNING_BYTES: u64 = 4 << 20;
 /// Files of one import at most.
 pub const MAX_FILES: usize = 500;
-
-/// What an archive may unpack to.
-const ARCHIVE: ZipLimits = ZipLimits {
-    files: MAX_FILES,
-    bytes: WHOLE_BYTES as usize,
-};
 
 /// A file from outside.
 #[derive(Clone, Debug)]
@@ -145,26 +140,9 @@ impl ImportReport {
 
 /// Says what these files are. Those too large to travel in a line are added to `attachments`.
 pub fn examine(files: Vec<Incoming>, attachments: &mut Attachments) -> ImportReport {
-    let mut report = ImportReport::default();
-    let mut found = Vec::new();
-    report.title = title_of(&files);
-    for file in files {
-        if zip::is_zip(&file.bytes) {
-            unpack(&file, &mut found, &mut report);
-        } else {
-            let about = about(&file);
-            found.push((file, about));
-        }
-    }
-    if found.len() > MAX_FILES {
-        report.notes.push(format!(
-            "{} files came, and {MAX_FILES} are looked at.",
-            found.len()
-        ));
-        found.truncate(MAX_FILES);
-    }
-    place::place(found, attachments, &mut report);
-    report
+    let mut examination = Examination::new(files);
+    while examination.step(u64::MAX) {}
+    examination.finish(attachments)
 }
 
 fn title_of(files: &[Incoming]) -> String {
@@ -183,41 +161,6 @@ fn title_of(files: &[Incoming]) -> String {
     }
 }
 
-/// Adds the files of an archive, or the archive itself with the reason why that cannot be done.
-fn unpack(file: &Incoming, found: &mut Vec<(Incoming, ImportFile)>, report: &mut ImportReport) {
-    let entries = match file.is_whole() {
-        true => zip::read(&file.bytes, ARCHIVE).map_err(|error| error.to_string()),
-        false => Err(format!(
-            "it is longer than {} MB, which is the limit for an archive here: unpack it first",
-            WHOLE_BYTES >> 20
-        )),
-    };
-    match entries {
-        Ok(entries) => {
-            if entries.is_empty() {
-                report.notes.push(format!("{} holds no files.", file.path));
-            }
-            for entry in entries {
-                if entry.bytes.starts_with(README.as_bytes()) {
-                    continue;
-                }
-                let incoming = Incoming::whole(entry.path, entry.bytes);
-                let about = about(&incoming);
-                found.push((incoming, about));
-            }
-        }
-        Err(error) => found.push((
-            file.clone(),
-            ImportFile {
-                kind: ImportKind::Archive,
-                sound: Some(false),
-                about: format!("a zip that cannot be read: {error}"),
-                ..unknown(file)
-            },
-        )),
-    }
-}
-
 fn unknown(file: &Incoming) -> ImportFile {
     ImportFile {
         path: zip::harmless(&file.path),
@@ -232,94 +175,36 @@ fn unknown(file: &Incoming) -> ImportFile {
     }
 }
 
-/// What a file is.
-fn about(file: &Incoming) -> ImportFile {
+/// What a file is; `None` if it is a snapshot, a log or a manifest, or what is left of one, and has to be read.
+fn about(file: &Incoming) -> Option<ImportFile> {
     let bytes = &file.bytes[..];
     if file.len == 0 {
-        return ImportFile {
+        return Some(ImportFile {
             kind: ImportKind::Empty,
             about: "an empty file: there is nothing in it to load".into(),
             ..unknown(file)
-        };
+        });
     }
     let is_log = match bytes {
         [b'*', digit, ..] => digit.is_ascii_digit(),
         _ => bytes.starts_with(b"#TS:"),
     };
     if bytes.starts_with(b"REDIS") || bytes.starts_with(b"file ") || is_log {
-        return data(file);
+        return None;
     }
     if let Some(text) = text_of(bytes) {
         if text.starts_with("# lastsave scenario") {
-            return scenario(file, text);
+            return Some(scenario(file, text));
         }
         if looks_like_configuration(text) {
-            return configuration(file, text);
+            return Some(configuration(file, text));
         }
     }
     // A beginning that is damaged leaves the name.
     let data_ends = [".rdb", ".aof", ".manifest"];
     match data_ends.iter().any(|end| file.path.ends_with(end)) {
-        true => data(file),
-        false => unknown(file),
-    }
-}
-
-/// A snapshot, a log, a manifest.
-fn data(file: &Incoming) -> ImportFile {
-    let bytes = &file.bytes[..];
-    let limits = Limits {
-        depth: 1,
-        // What a file says about itself stands at its beginning.
-        window: 0..4096,
-        ..Limits::default()
-    };
-    let mut inspector = Inspector::new(bytes, &file.path, Some(bytes.len() as u64), limits);
-    let mut redis_version = None;
-    while let Some(node) = inspector.next_node() {
-        if node.kind == NodeKind::About
-            && let Some(version) = node.value.strip_prefix("redis-ver = ")
-        {
-            redis_version = Some(version.to_owned());
-        }
-    }
-    let verdict = inspector.finish();
-    let kind = match verdict.format {
-        Format::Rdb(_) => ImportKind::Snapshot,
-        Format::Aof | Format::AofWithPreamble(_) => ImportKind::Log,
-        Format::Manifest => ImportKind::Manifest,
-        _ if file.path.ends_with(".rdb") => ImportKind::Snapshot,
-        _ => ImportKind::Unknown,
-    };
-    let problem = verdict.problems.first();
-    let problem = problem.map(|problem| (problem.range.start, problem.text.clone()));
-    let said = verdict.to_string();
-    // The numbers stand behind the verdict, which is shown apart.
-    let about = match problem.is_some() {
-        true => said.rsplit_once("; ").map_or(&said[..], |(_, rest)| rest),
-        false => said.strip_prefix("sound: ").unwrap_or(&said),
-    };
-    let found = ImportFile {
-        kind,
-        sound: Some(problem.is_none()),
-        about: about.to_owned(),
-        problem,
-        redis_version,
-        ..unknown(file)
-    };
-    if file.is_whole() {
-        return found;
-    }
-    // Where the beginning ends, the file goes on.
-    let cut = |text: &str| {
-        text.contains("ends inside") || text.contains("end of file") || text.contains("EOF")
-    };
-    let problem = found.problem.filter(|(_, text)| !cut(text));
-    ImportFile {
-        sound: problem.is_some().then_some(false),
-        about: format!("its beginning is {about}"),
-        problem,
-        ..found
+        true => None,
+        false => Some(unknown(file)),
     }
 }
 

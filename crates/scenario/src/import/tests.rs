@@ -218,3 +218,22 @@ fn what_is_nothing_is_said_to_be_nothing() {
     }
     assert_eq!(examine(Vec::new(), &mut Attachments::default()).files, []);
 }
+
+#[test]
+fn files_looked_at_bit_by_bit_come_to_the_same() {
+    let mut files = logged();
+    files.extend(files_after(&["redis-server", "SET a 1", "SAVE"]));
+    files.push(Incoming::whole("broken.rdb", b"REDIS0010\xfe".to_vec()));
+    files.push(Incoming::whole("empty", Vec::new()));
+    let whole = examine(files.clone(), &mut Attachments::default());
+    let mut examination = Examination::new(files);
+    let (mut last, mut steps) = (0.0, 0);
+    while examination.step(1) {
+        let fraction = examination.fraction();
+        assert!((last..=1.0).contains(&fraction), "{fraction} after {last}");
+        last = fraction;
+        steps += 1;
+    }
+    assert!(steps > 10, "{steps}");
+    assert_eq!(examination.finish(&mut Attachments::default()), whole);
+}

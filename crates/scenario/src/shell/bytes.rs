@@ -122,6 +122,10 @@ impl Shell {
     pub fn attach(&mut self, attachments: &Attachments) {
         self.attachments = attachments.clone();
     }
+
+    pub(crate) fn attachments(&self) -> &Attachments {
+        &self.attachments
+    }
 }
 
 /// The content that travels in a line.

@@ -29,7 +29,8 @@ expect lost == 1
 - A line is a Redis command (`SET greeting hello`), a command line of a shell, or a word of the laboratory. Quotes, pipes,
   `&&`, `||`, `;`, `>`, `>>`, `<`, `<<EOF`, `$(…)`, patterns like `*.aof` and comments work.
 - Time stands still but for what commands cost, until `advance` lets it pass.
-- Behind a line `---` is the transcript. `UPDATE_GOLDEN=1 cargo test -p lastsave-tests --test suite` writes it.
+- Behind a line `---` that no here-document holds is the transcript; as a command it is written `\---`.
+  `UPDATE_GOLDEN=1 cargo test -p lastsave-tests --test suite` writes the transcript.
 
 `help WORD` says in the terminal what is said here, and the Tab key completes. This page is generated from the tables in
 `crates/scenario/src/shell/`.

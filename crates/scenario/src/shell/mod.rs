@@ -178,7 +178,7 @@ struct Io {
 }
 
 /// The word that ends the here-document begun on this line, if the line begins one.
-pub(crate) fn here_end_of(line: &str) -> Option<String> {
+pub fn here_end_of(line: &str) -> Option<String> {
     if redis::bare_command(line).is_some() || expect::words(line).is_some() {
         return None;
     }

@@ -117,7 +117,8 @@ fn snapshot(
         while let Some(node) = inspector.next_node()
             && rows.len() < MAX_ROWS
         {
-            unroll(&node, &window, 0, 0, &mut rows);
+            let db = inspector.database() as usize;
+            unroll(&node, &window, 0, db, 0, &mut rows);
         }
         // An error stands where its value begins, behind the parts of that.
         rows.sort_by_key(|row| row.start);
@@ -179,7 +180,7 @@ fn log(disk: &SimDisk, path: &str, len: u64, window: Range<u64>, memory: &mut Me
     while let Some(node) = inspector.next_node()
         && rows.len() < MAX_ROWS
     {
-        unroll(&node, &window, start.offset, 0, &mut rows);
+        unroll(&node, &window, start.offset, start.db, 0, &mut rows);
     }
     name_keys(disk, path, start.db, &mut rows);
     let meaning = Meaning {
@@ -245,8 +246,15 @@ fn lines(bytes: &[u8], window: &Range<u64>) -> Vec<Annotation> {
     rows.filter(is_seen).take(MAX_ROWS).collect()
 }
 
-/// Adds a row for a node that lies in the window, and for its parts. Its ranges count from `offset`.
-fn unroll(node: &Node, window: &Range<u64>, offset: u64, depth: usize, rows: &mut Vec<Annotation>) {
+/// Adds a row for a node that lies in the window, and for its parts. Its ranges count from `offset`; a key is in `db`.
+fn unroll(
+    node: &Node,
+    window: &Range<u64>,
+    offset: u64,
+    db: usize,
+    depth: usize,
+    rows: &mut Vec<Annotation>,
+) {
     let (start, end) = (node.range.start + offset, node.range.end + offset);
     let error = node.kind == NodeKind::Error;
     let is_seen = !node.decompressed && end > window.start && start < window.end;
@@ -286,26 +294,26 @@ fn unroll(node: &Node, window: &Range<u64>, offset: u64, depth: usize, rows: &mu
             depth: depth.min(255) as u8,
             kind,
             key: (kind == AnnotationKind::Key)
-                .then(|| key_name(node))
+                .then(|| key_name(node, db))
                 .flatten(),
             error,
         });
     }
     let below = depth + usize::from(node.kind != NodeKind::Transaction);
     for part in &node.children {
-        unroll(part, window, offset, below, rows);
+        unroll(part, window, offset, db, below, rows);
     }
 }
 
-/// The name of a snapshot's key. Which database it is in is not known here.
-fn key_name(node: &Node) -> Option<KeyName> {
+/// The name of a snapshot's key.
+fn key_name(node: &Node, db: usize) -> Option<KeyName> {
     let name = node.children.iter().find(|part| part.label == "name")?;
     // `"name" (6-bit length)`, cut if it is long.
     let quoted = name.value.strip_prefix('"')?;
     let (name, rest) = quoted.rsplit_once('"')?;
     let is_whole = !rest.starts_with('…') && unescaped(name).is_some();
     is_whole.then(|| KeyName {
-        db: 0,
+        db,
         name: name.to_owned(),
     })
 }

@@ -25,7 +25,7 @@ impl World {
             let mut first = [0];
             let is_snapshot = self.disk.read_some(&path, 0, &mut first).is_ok() && first == *b"R";
             match is_snapshot {
-                true => self.places_in_snapshot(&path, len, &name, &mut places),
+                true => self.places_in_snapshot(&path, len, key.db, &name, &mut places),
                 false => self.places_in_log(&path, key.db, &name, &mut places),
             }
         }
@@ -92,7 +92,14 @@ impl World {
         }
     }
 
-    fn places_in_snapshot(&self, path: &str, len: u64, name: &[u8], places: &mut Vec<KeyPlace>) {
+    fn places_in_snapshot(
+        &self,
+        path: &str,
+        len: u64,
+        db: usize,
+        name: &[u8],
+        places: &mut Vec<KeyPlace>,
+    ) {
         let source = Source {
             disk: &self.disk,
             path,
@@ -113,7 +120,7 @@ impl World {
         let source = BufReader::with_capacity(64 << 10, source);
         let mut inspector = Inspector::new(source, path, Some(len), limits);
         while let Some(node) = inspector.next_node() {
-            if node.kind == NodeKind::Key {
+            if node.kind == NodeKind::Key && inspector.database() as usize == db {
                 places.push(KeyPlace {
                     path: path.to_owned(),
                     start: node.range.start,

@@ -89,9 +89,10 @@ pub(super) fn Notes(file: Memo<Option<FileView>>, look: Look) -> impl IntoView {
             .filter(|index| all.with(|all| all.iter().any(|row| row.index == *index)));
         there.or(first.get()) == Some(index)
     };
-    // What is pointed at in the bytes is brought into view here.
+    // What is pointed at in the bytes is brought into view here; what is pointed at here must stay under the pointer.
+    let hovered = StoredValue::new(false);
     Effect::new(move || {
-        let Some(index) = lit.get() else {
+        let Some(index) = lit.get().filter(|_| !hovered.get_value()) else {
             return;
         };
         let row = all.with_untracked(|all| all.iter().position(|row| row.index == index));
@@ -164,7 +165,15 @@ pub(super) fn Notes(file: Memo<Option<FileView>>, look: Look) -> impl IntoView {
         }
     };
     view! {
-        <ul class="notes" role="tree" aria-label="What the bytes mean" node_ref=element on:keydown=on_key>
+        <ul
+            class="notes"
+            role="tree"
+            aria-label="What the bytes mean"
+            node_ref=element
+            on:keydown=on_key
+            on:mouseenter=move |_| hovered.set_value(true)
+            on:mouseleave=move |_| hovered.set_value(false)
+        >
             <For each=move || all.get() key=Row::clone let:row>
                 {
                     let Row { index, start, text, depth, open, unsynced, lost, broken } = row;
