@@ -3,6 +3,7 @@
 use crate::chunk::Chunk;
 use crate::entry::Entry;
 use crate::hasher::Hasher;
+use crate::place::Place;
 use crate::snapshot::{self, Slice, Snapshots};
 use crate::table::Table;
 use crate::{Cursor, EntryMut, EntryRef, Inserted, Object, Removed, Tag, Value};
@@ -60,6 +61,14 @@ impl<O: Object> Dict<O> {
     /// The number of entries with an expiry.
     pub fn expiring_len(&self) -> usize {
         self.table.expiring
+    }
+    /// No entry expires earlier, in milliseconds since the epoch; the highest number if none expires at all.
+    #[inline]
+    pub fn earliest_expiry_ms(&self) -> u64 {
+        if self.expiring_len() == 0 {
+            return u64::MAX;
+        }
+        self.table.earliest_expiry_ms
     }
     /// The sum of the expiries, in milliseconds: INFO's `avg_ttl` derives from it.
     pub fn expiry_sum_ms(&self) -> u128 {
@@ -277,30 +286,93 @@ impl<O: Object> Dict<O> {
     }
 
     /// As [`Dict::scan`], but passes over whole segments without an expiring entry and visits expiring entries
-    /// only: the active expiry cycle.
+    /// only.
     pub fn scan_expiring(&self, cursor: Cursor, visit: &mut dyn FnMut(EntryRef<'_, O>)) -> Cursor {
+        let place = match self.expiring_place(cursor) {
+            Ok(place) => place,
+            Err(next) => return next,
+        };
+        let mut expiring_only = |entry: EntryRef<'_, O>| {
+            if entry.expires_at_ms().is_some() {
+                visit(entry);
+            }
+        };
+        self.scan(place.hash.reverse_bits(), &mut expiring_only)
+    }
+
+    /// As [`Dict::scan_expiring`], but visits only entries that have expired before `now_ms`: the active expiry cycle.
+    /// Returns the next cursor, and how many expiring entries there were. As long as none can have expired they are counted
+    /// without being read.
+    pub fn scan_due(
+        &mut self,
+        cursor: Cursor,
+        now_ms: u64,
+        visit: &mut dyn FnMut(EntryRef<'_, O>),
+    ) -> (Cursor, usize) {
+        if cursor == 0 {
+            self.table.pass_earliest_ms = Some(u64::MAX);
+        }
+        let (next, seen) = match self.expiring_place(cursor) {
+            Err(next) => (next, 0),
+            Ok(place) => {
+                let next = place.bucket_end().map_or(0, u64::reverse_bits);
+                let none_due = self.earliest_expiry_ms() >= now_ms;
+                match self.table.expiring_at(place).filter(|_| none_due) {
+                    Some(seen) => {
+                        self.table.pass_earliest_ms = None;
+                        (next, seen)
+                    }
+                    None => (next, self.visit_due(place, now_ms, visit)),
+                }
+            }
+        };
+        if next == 0
+            && let Some(earliest_ms) = self.table.pass_earliest_ms.take()
+        {
+            self.table.earliest_expiry_ms = earliest_ms;
+        }
+        (next, seen)
+    }
+
+    /// Visits the entries of a place's bucket that have expired before `now_ms`. Returns how many expire at all.
+    fn visit_due(
+        &mut self,
+        place: Place,
+        now_ms: u64,
+        visit: &mut dyn FnMut(EntryRef<'_, O>),
+    ) -> usize {
+        let (mut seen, mut earliest_ms) = (0, u64::MAX);
+        for entry in self.table.entries_at(place) {
+            // SAFETY: the entry is live, and the borrow of `self` keeps it unchanged.
+            let entry = unsafe { EntryRef::new(entry) };
+            let Some(expires_at_ms) = entry.expires_at_ms() else {
+                continue;
+            };
+            seen += 1;
+            earliest_ms = earliest_ms.min(expires_at_ms);
+            if now_ms > expires_at_ms {
+                visit(entry);
+            }
+        }
+        let pass = &mut self.table.pass_earliest_ms;
+        *pass = pass.map(|met| met.min(earliest_ms));
+        seen
+    }
+
+    /// Where the next bucket is at or behind `cursor` whose segment has an expiring entry, or where to look on.
+    fn expiring_place(&self, cursor: Cursor) -> Result<Place, Cursor> {
         if self.expiring_len() == 0 {
-            return 0;
+            return Err(0);
         }
         let mut hash = cursor.reverse_bits();
         for _ in 0..MOST_SEGMENTS_PASSED {
-            let Some(place) = self.table.place(hash) else {
-                return 0;
-            };
+            let place = self.table.place(hash).ok_or(0_u64)?;
             if self.table.expiring_in(place) > 0 {
-                let mut expiring_only = |entry: EntryRef<'_, O>| {
-                    if entry.expires_at_ms().is_some() {
-                        visit(entry);
-                    }
-                };
-                return self.scan(hash.reverse_bits(), &mut expiring_only);
+                return Ok(place);
             }
-            let Some(end) = place.segment_end() else {
-                return 0;
-            };
-            hash = end;
+            hash = place.segment_end().ok_or(0_u64)?;
         }
-        hash.reverse_bits()
+        Err(hash.reverse_bits())
     }
 
     /// A random entry, every entry about equally likely. `next_random` yields uniformly distributed words.

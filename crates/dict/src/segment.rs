@@ -339,7 +339,9 @@ impl Chain {
     ///
     /// # Safety
     /// The segment is live and its entries are.
-    #[inline]
+    // Where other crates are built for size, this is not: it stays a function of this one.
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(crate) unsafe fn find(self, slot_bits: u16, key: &[u8]) -> Option<*mut Slot> {
         // SAFETY: the caller's promises; a slot in use holds a live entry.
         unsafe {

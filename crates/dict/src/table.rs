@@ -33,6 +33,11 @@ pub(crate) struct Table<O: Object> {
     pub(crate) len: usize,
     pub(crate) expiring: usize,
     pub(crate) expiry_sum_ms: u128,
+    /// No entry expires earlier, in milliseconds; the earliest one that does may expire later.
+    pub(crate) earliest_expiry_ms: u64,
+    /// The same of what a pass of [`crate::Dict::scan_due`] has met, and of what was added meanwhile; while one goes on that
+    /// has read every entry so far.
+    pub(crate) pass_earliest_ms: Option<u64>,
     /// Bytes of segments, overflow buckets, entries and what their objects say they take.
     bytes: usize,
     _objects: PhantomData<O>,
@@ -57,6 +62,8 @@ impl<O: Object> Table<O> {
             len: 0,
             expiring: 0,
             expiry_sum_ms: 0,
+            earliest_expiry_ms: u64::MAX,
+            pass_earliest_ms: None,
             bytes: 0,
             _objects: PhantomData,
         }
@@ -187,6 +194,16 @@ impl<O: Object> Table<O> {
         })
     }
 
+    /// How many entries the place's bucket has, if all of its segment expire.
+    pub(crate) fn expiring_at(&self, place: Place) -> Option<usize> {
+        // SAFETY: the directory holds live segments, and the borrow of the table keeps them unchanged.
+        unsafe {
+            let header = place.segment.header();
+            let chain = place.segment.chain(place.bucket());
+            (header.expiring == header.entries).then(|| chain.slots().count())
+        }
+    }
+
     /// The number of expiring entries in the place's segment.
     pub(crate) fn expiring_in(&self, place: Place) -> usize {
         // SAFETY: the directory holds live segments.
@@ -269,6 +286,8 @@ impl<O: Object> Table<O> {
             if let Some(expires_at_ms) = entry.expires_at_ms() {
                 self.expiring += 1;
                 self.expiry_sum_ms += u128::from(expires_at_ms);
+                self.earliest_expiry_ms = self.earliest_expiry_ms.min(expires_at_ms);
+                self.pass_earliest_ms = self.pass_earliest_ms.map(|met| met.min(expires_at_ms));
                 segment.header_mut().expiring += 1;
             }
         }
@@ -556,6 +575,8 @@ impl<O: Object + Clone> Clone for Table<O> {
             len: self.len,
             expiring: self.expiring,
             expiry_sum_ms: self.expiry_sum_ms,
+            earliest_expiry_ms: self.earliest_expiry_ms,
+            pass_earliest_ms: self.pass_earliest_ms,
             bytes: self.bytes,
             _objects: PhantomData,
         };

@@ -91,6 +91,8 @@ struct Case {
     keys: u64,
     scan: Option<Scan>,
     expiring_scan: Option<Scan>,
+    /// Where the expiry cycle goes on.
+    due_cursor: Cursor,
     /// The model at the cut and the records since.
     snapshot: Option<(Model, Model)>,
     /// Whether room has been reserved, which is given back where entries come and go only.
@@ -107,6 +109,7 @@ impl Case {
             keys,
             scan: None,
             expiring_scan: None,
+            due_cursor: 0,
             snapshot: None,
             reserved: false,
         }
@@ -160,6 +163,7 @@ impl Case {
             9..=12 => self.change(),
             13 => self.look_up(),
             14 | 15 => self.step_scan(),
+            16 if self.random.one_in(2) => self.step_due_scan(),
             16 => self.step_expiring_scan(),
             17 if self.random.one_in(400) => {
                 self.dict.clear();
@@ -176,6 +180,48 @@ impl Case {
             _ => self.step_snapshot(),
         }
         assert_eq!(self.dict.len(), self.model.len());
+    }
+
+    /// A step of the expiry cycle, or a whole pass of it, at any time: what it visits, counts and then knows.
+    fn step_due_scan(&mut self) {
+        let now_ms = match self.random.below(4) {
+            0 => u64::MAX,
+            1 => self.dict.earliest_expiry_ms(),
+            _ => self.random.next(),
+        };
+        let expiring = self.model.values().filter_map(|row| row.1);
+        let earliest_ms = expiring.min().unwrap_or(u64::MAX);
+        assert!(self.dict.earliest_expiry_ms() <= earliest_ms);
+        if !self.random.one_in(8) {
+            let mut due = |entry: EntryRef<'_, Text>| {
+                assert!(entry.expires_at_ms().is_some_and(|at_ms| at_ms < now_ms));
+            };
+            (self.due_cursor, _) = self.dict.scan_due(self.due_cursor, now_ms, &mut due);
+            return;
+        }
+        let (mut visited, mut counted) = (BTreeSet::new(), 0);
+        self.due_cursor = 0;
+        loop {
+            let mut due = |entry: EntryRef<'_, Text>| {
+                visited.insert(entry.key().to_vec());
+            };
+            let (next, seen) = self.dict.scan_due(self.due_cursor, now_ms, &mut due);
+            counted += seen;
+            self.due_cursor = next;
+            if next == 0 {
+                break;
+            }
+        }
+        let expiring = self.model.iter();
+        let expiring: Vec<_> = expiring
+            .filter_map(|(key, row)| Some((key, row.1?)))
+            .collect();
+        let due = expiring.iter().filter(|(_, at_ms)| *at_ms < now_ms);
+        let due: BTreeSet<Vec<u8>> = due.map(|(key, _)| (*key).clone()).collect();
+        assert_eq!((visited, counted), (due, expiring.len()));
+        if now_ms == u64::MAX {
+            assert_eq!(self.dict.earliest_expiry_ms(), earliest_ms);
+        }
     }
 
     /// A scan no longer owes what has been removed (`None`: everything).

@@ -270,6 +270,7 @@ impl Engine {
             let command = parked.command;
             let started_us = self.observed.start();
             self.effects.clear();
+            self.effects.unlogged = self.aof.is_none();
             self.effects.awaited = Some(key.to_vec());
             handler(&mut Call {
                 args: request.as_args(),

@@ -388,6 +388,7 @@ impl Engine {
         match data_handler(command) {
             Some(handler) => {
                 self.effects.clear();
+                self.effects.unlogged = self.aof.is_none();
                 handler(&mut Call {
                     args,
                     keyspace: &mut self.keyspace,

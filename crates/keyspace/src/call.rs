@@ -162,6 +162,8 @@ pub struct Effects {
     pub instead: Vec<Propagated>,
     /// Set by a command that changed something and must not be written at all.
     pub suppressed: bool,
+    /// Set by the server while there is no append-only file: `instead` and `ahead` need not be filled.
+    pub unlogged: bool,
     /// Keys changed, for WATCH; recorded only while [`Effects::watching`].
     pub touched: Vec<(usize, Vec<u8>)>,
     /// Databases emptied or swapped, for WATCH; every key of them counts as touched. Recorded always.
@@ -195,7 +197,7 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Forgets everything but what the server asks for: `watching`, `notifying`, `someone_blocks`.
+    /// Forgets everything but what the server asks for: `watching`, `notifying`, `someone_blocks`, `unlogged`.
     pub fn clear(&mut self) {
         self.dirty = 0;
         self.ahead.clear();
@@ -290,10 +292,12 @@ impl Call<'_> {
     /// Has these words written to the append-only file in place of the call's own, behind those said before,
     /// whether or not anything changed.
     pub fn propagate_instead<'w>(&mut self, db: usize, words: impl IntoIterator<Item = &'w [u8]>) {
-        self.effects.instead.push(Propagated {
-            db,
-            args: words.into_iter().collect(),
-        });
+        if !self.effects.unlogged {
+            self.effects.instead.push(Propagated {
+                db,
+                args: words.into_iter().collect(),
+            });
+        }
     }
 
     /// Has DEL (or UNLINK if `lazy`) of `key` written in place of the call's own words.
@@ -528,10 +532,10 @@ impl Call<'_> {
     /// Removes `key` of database `db` if its time has come. Returns whether it had: during a pause it stays, unseen.
     pub(crate) fn remove_if_due(&mut self, db: usize, key: &[u8]) -> bool {
         let keys = &self.keyspace.databases[db].keys;
-        if self.origin == Origin::Replay || keys.expiring_len() == 0 {
+        let now_ms = self.now_ms();
+        if self.origin == Origin::Replay || now_ms <= keys.earliest_expiry_ms() {
             return false;
         }
-        let now_ms = self.now_ms();
         let due = keys.get(key).is_some_and(|entry| is_due(&entry, now_ms));
         if due {
             self.remove_expired(db, key);
@@ -548,11 +552,13 @@ impl Call<'_> {
         self.effects.expired += 1;
         self.effects.touch(db, key);
         self.notify(EventClass::Expired, "expired", db, key);
-        let words = [deletion(lazily), key];
-        self.effects.ahead.push(Propagated {
-            db,
-            args: words.into_iter().collect(),
-        });
+        if !self.effects.unlogged {
+            let words = [deletion(lazily), key];
+            self.effects.ahead.push(Propagated {
+                db,
+                args: words.into_iter().collect(),
+            });
+        }
     }
 }
 

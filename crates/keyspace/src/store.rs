@@ -4,7 +4,6 @@ mod snapshot;
 
 use lastsave_dict::{Chunk, Cursor, Dict, EntryMut, Tag};
 
-use crate::call::is_due;
 use crate::evict::{EvictionPolicy, EvictionPool};
 use crate::values::append_digest;
 use crate::{Garbage, Lfu, Object, OwnedValue, Usage, tag};
@@ -298,16 +297,13 @@ impl Keyspace {
             let database = &mut self.databases[db];
             let mut due = Vec::new();
             if database.keys.expiring_len() > 0 {
-                let mut seen = 0;
-                database.expire_cursor =
+                let (next, seen) =
                     database
                         .keys
-                        .scan_expiring(database.expire_cursor, &mut |entry| {
-                            seen += 1;
-                            if is_due(&entry, now_ms) {
-                                due.push(entry.key().to_vec());
-                            }
+                        .scan_due(database.expire_cursor, now_ms, &mut |entry| {
+                            due.push(entry.key().to_vec());
                         });
+                database.expire_cursor = next;
                 slice.visited += seen as u64;
                 // An empty stretch costs as well.
                 work += seen.max(1);

@@ -226,6 +226,7 @@ impl Engine {
         match data_handler(command) {
             Some(handler) => {
                 self.effects.clear();
+                self.effects.unlogged = true;
                 replayer.reply.buf_mut().clear();
                 handler(&mut Call {
                     args,
