@@ -107,6 +107,7 @@ async function evening(page, seen) {
   await seen("the clock plays");
   await page.getByRole("button", { name: "Pause the clock" }).click();
   await idle(page);
+  await type(page, "redis-server --appendonly yes", "workload sessions rate=500");
   await line(page).fill("advance 20h");
   await line(page).press("Enter");
   await expect(page.locator(".running")).toBeVisible();
@@ -117,7 +118,7 @@ async function evening(page, seen) {
 
 async function crash(page, seen) {
   await type(page, "SHUTDOWN NOSAVE", "redis-server --appendonly yes --appendfsync no", "workload sessions rate=50 keys=500");
-  await type(page, "fault bgsave fail", "fault rename fail once", "BGSAVE", "advance 2s");
+  await type(page, "advance 2s", "fault bgsave fail", "fault reordering", "BGSAVE", "advance 2s");
   await tab(page, /Info/);
   await expect(page.locator(".alerts li.firing").first()).toBeVisible();
   await seen("an alert fires");
@@ -166,7 +167,7 @@ async function laboratory(page, seen) {
   await page.locator("#panel .bar button.primary").click();
   await expect(page.locator("#panel progress")).toBeVisible();
   await seen("a comparison runs");
-  await page.getByRole("button", { name: "Stop", exact: true }).click().catch(() => {});
+  await page.getByRole("button", { name: "Stop", exact: true }).click({ timeout: 2_000 }).catch(() => {});
   await expect(page.locator("#panel progress")).toHaveCount(0, { timeout: 120_000 });
   await seen("a comparison that was stopped");
 }

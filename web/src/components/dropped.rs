@@ -123,7 +123,7 @@ pub(crate) fn Dropped() -> impl IntoView {
     });
     view! {
         <Show when=move || transfer.hovered.get()>
-            <div class="drop-here">
+            <div class="drop-here" role="status">
                 <p>
                     <strong>"Drop it here"</strong>
                     "A dump.rdb, an appendonlydir, a zip of one, a redis.conf or a scenario. It stays in this page."
