@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use kind::CrashKind;
 pub use report::{Bin, Summary, SweepReport, sparkline};
 
-use crate::world::{Moment, Promise, Recovery};
+use crate::world::{Moment, Recovery};
 use crate::{Progress, Scenario, Shell};
 
 /// What is to be swept.
@@ -475,7 +475,7 @@ impl Sweep {
             keys: recovery.keys,
             broken: false,
         };
-        let kept = keeps(&moment.promise, kind, &recovery, writes, &outcome);
+        let kept = keeps(moment, kind, &recovery, writes, &outcome);
         Outcome {
             broken: !kept,
             ..outcome
@@ -534,9 +534,9 @@ impl Sweep {
 /// How old the oldest lost write may be under `everysec`, in microseconds: a sync a second, and one may be late.
 const EVERYSEC_US: u64 = 2_000_000;
 
-/// Whether a recovery keeps what the policy promises.
+/// Whether a recovery keeps what the policy promises: of each write the one in force when it was acknowledged, or when it was due.
 fn keeps(
-    promise: &Promise,
+    moment: &Moment,
     kind: CrashKind,
     recovery: &Recovery,
     writes: usize,
@@ -545,15 +545,22 @@ fn keeps(
     if !recovery.whole {
         return false;
     }
+    let promise = &moment.promise;
     if !promise.log || !recovery.log {
         // A log that a restart does not look at promises nothing.
         return promise.log || recovery.log || writes >= promise.saved;
     }
     match kind {
         CrashKind::Kill => outcome.lost == 0,
-        _ if promise.always => outcome.lost == 0,
+        _ if (promise.always_from).is_some_and(|from| moment.acknowledged > from) => {
+            outcome.lost == 0
+        }
         _ => {
-            let late = promise.everysec && !promise.faults && outcome.oldest_lost_us > EVERYSEC_US;
+            let ended_at_us = moment.ended_at_us.unwrap_or(moment.at_us);
+            let late = promise.timely_since_us.is_some_and(|since_us| {
+                let due_for_us = ended_at_us.saturating_sub(since_us);
+                outcome.oldest_lost_us.min(due_for_us) > EVERYSEC_US
+            });
             writes >= promise.synced && !late
         }
     }

@@ -146,6 +146,45 @@ fn a_long_run_is_swept_in_strides_that_are_stated() {
     assert_eq!(power.broken, 0);
 }
 
+/// What was acknowledged under a laxer policy is not yet due when a stricter one comes.
+#[test]
+fn a_promise_is_of_the_policy_that_a_write_was_acknowledged_under() {
+    for (policy, lines) in [
+        (
+            "everysec",
+            "SET a 1\nCONFIG SET appendfsync always\nSET b 2\n",
+        ),
+        (
+            "no",
+            "SET a 1\nCONFIG SET appendfsync always\nSET b 2\nadvance 3s\n",
+        ),
+        (
+            "no",
+            "SET a 1\nadvance 5s\nCONFIG SET appendfsync everysec\nSET b 2\nadvance 4s\n",
+        ),
+        (
+            "everysec",
+            "fault fsync slow 8s\nSET a 1\nadvance 6s\nSET b 2\nfault ok\nSET c 3\nadvance 4s\n",
+        ),
+    ] {
+        let start = format!(
+            "machine writeback=off\nredis-server --appendonly yes --save \"\" --appendfsync {policy}"
+        );
+        let found = sweep(&format!("{start}\n{lines}"), &ALL);
+        for point in found.points() {
+            assert!(
+                point.outcomes.iter().all(|outcome| !outcome.broken),
+                "{policy}: {lines}{point:?}"
+            );
+        }
+        let losing = found
+            .points()
+            .iter()
+            .any(|point| point.outcomes[1].lost > 0);
+        assert!(losing, "{policy}: {lines}nothing is ever at risk");
+    }
+}
+
 #[test]
 fn kinds_have_words() {
     for kind in ALL {

@@ -44,16 +44,18 @@ pub(crate) struct Moment {
 pub(crate) struct Promise {
     /// Whether an append-only file is in use that a restart would load.
     pub(crate) log: bool,
-    /// Whether replies wait for its syncs.
-    pub(crate) always: bool,
-    /// Whether it is synced every second.
-    pub(crate) everysec: bool,
+    /// While replies wait for its syncs: how many writes had been acknowledged when that began. Of those before it is not
+    /// promised, though the first one behind it takes them along.
+    pub(crate) always_from: Option<u64>,
+    /// While it is synced every second or more often and no fault is in force: since when, microseconds since the epoch.
+    /// What was acknowledged earlier is due from then on.
+    pub(crate) timely_since_us: Option<u64>,
     /// What it is synced up to.
     pub(crate) synced: usize,
     /// What the last completed save holds.
     pub(crate) saved: usize,
-    /// Whether faults are in force, so that no promise about time can be kept.
-    pub(crate) faults: bool,
+    /// The process that promises.
+    process: u32,
 }
 
 /// What a start on a crashed disk came to.
@@ -214,6 +216,9 @@ impl World {
             return;
         }
         let faults = !self.fault_words().is_empty();
+        let process = self.processes;
+        let before = Some(self.promise).filter(|before| before.process == process);
+        let before = before.unwrap_or_default();
         self.promise = self
             .server
             .as_ref()
@@ -222,12 +227,23 @@ impl World {
                 let offsets = server.offsets();
                 Promise {
                     log: server.log.as_ref().is_some_and(|log| log.loadable),
-                    always: config.appendfsync == FsyncPolicy::Always,
-                    everysec: config.appendfsync == FsyncPolicy::EverySec
-                        && !config.no_appendfsync_on_rewrite,
+                    always_from: (config.appendfsync == FsyncPolicy::Always).then(|| {
+                        let acknowledged = self.ledger.acknowledged();
+                        before.always_from.unwrap_or(acknowledged)
+                    }),
+                    timely_since_us: (config.appendfsync != FsyncPolicy::No
+                        && !config.no_appendfsync_on_rewrite
+                        && !faults)
+                        .then(|| {
+                            before.timely_since_us.unwrap_or_else(|| {
+                                // A sync that began while a fault slowed it down still takes its time.
+                                let under_way = self.next_syncs(server).under_way;
+                                under_way.map_or(self.now_us, |(_, end_us)| end_us)
+                            })
+                        }),
                     synced: self.ledger.up_to_offset(offsets.synced),
                     saved: self.rdb_holds(&config.dbfilename),
-                    faults,
+                    process,
                 }
             });
     }
