@@ -126,8 +126,10 @@ pub struct WriteRow {
     pub acknowledged_at_us: Option<u64>,
     /// The command's name.
     pub command: String,
-    /// Its first key, escaped as redis-cli does.
+    /// Its first key, escaped as redis-cli does; the end of a very long one is missing.
     pub key: String,
+    /// How many bytes of the key are missing.
+    pub key_cut: u64,
     /// When it was appended to the log, if that was on.
     pub appended_at_us: Option<u64>,
     /// When the operating system took it.

@@ -197,6 +197,7 @@ fn row(app: App, row: WriteRow) -> impl IntoView {
                 " "
                 <button class="plain" title="Show this key" on:click=show_key>
                     {row.key}
+                    {(row.key_cut > 0).then(|| format!("… ({} more bytes)", row.key_cut))}
                 </button>
             </td>
             <td>

@@ -29,7 +29,8 @@ const STILL_HELD_BACK: u64 = u64::MAX;
 /// Bytes of a key kept with its write; longer ones are kept beside.
 const SHORT_KEY: usize = 18;
 
-/// Bytes kept of a long key.
+/// Bytes kept of a long key. A key is kept to be shown, never to tell writes apart, and once for each of its writes: whole,
+/// a few thousand writes of one key of a megabyte would take gigabytes.
 const LONG_KEY: usize = 512;
 
 /// [`Write::key_len`] of a key that is kept beside.
@@ -103,6 +104,8 @@ pub(crate) struct Entry {
     pub command: &'static str,
     /// Its first key, if it has one; the end of a very long one is missing.
     pub key: Vec<u8>,
+    /// How long that key is, in bytes.
+    pub key_len: usize,
     /// The inode of the log's file that has its bytes, and where they are.
     pub bytes: Option<(u64, Range<u64>)>,
 }
@@ -154,8 +157,8 @@ struct History {
     writes: SharedList<Write>,
     /// Commands by the numbers that writes have.
     commands: Vec<&'static str>,
-    /// Long keys by the numbers of their writes.
-    long_keys: SharedList<(usize, Arc<[u8]>)>,
+    /// Long keys by the numbers of their writes, cut, with their lengths.
+    long_keys: SharedList<(usize, Arc<[u8]>, usize)>,
     /// When how many writes were durable.
     durable: SharedList<Advance>,
     /// When how many writes had been written, where the log's buffer had held them back: the range that was.
@@ -176,7 +179,7 @@ impl History {
             at_us: now_us | UNACKNOWLEDGED,
             offset,
             waited_us: 0,
-            // There are more commands than numbers, but hardly so many that write in one run.
+            // There are fewer commands than numbers; a test counts them.
             command: index.min(usize::from(u8::MAX)) as u8,
             key_len: key.len() as u8,
             key: [0; SHORT_KEY],
@@ -186,25 +189,28 @@ impl History {
         } else {
             write.key_len = IS_LONG;
             let kept = &key[..key.len().min(LONG_KEY)];
-            self.long_keys.push((self.writes.len(), kept.into()));
+            self.long_keys
+                .push((self.writes.len(), kept.into(), key.len()));
         }
         self.writes.push(write);
     }
 
-    fn key(&self, number: usize, write: &Write) -> Vec<u8> {
+    /// What is kept of a write's key, and how long it is.
+    fn key(&self, number: usize, write: &Write) -> (Vec<u8>, usize) {
         if write.key_len != IS_LONG {
-            return write.key[..usize::from(write.key_len)].to_vec();
+            let key = write.key[..usize::from(write.key_len)].to_vec();
+            return (key, usize::from(write.key_len));
         }
         let all = 0..self.long_keys.len();
-        let place = self.long_keys.partition_point(all, |(of, _)| *of < number);
+        let place = self.long_keys.partition_point(all, |(of, ..)| *of < number);
         let long = self.long_keys.get(place);
-        long.map_or(Vec::new(), |(_, key)| key.to_vec())
+        long.map_or((Vec::new(), 0), |(_, key, len)| (key.to_vec(), *len))
     }
 
     fn truncate(&mut self, len: usize) {
         self.writes.truncate(len);
         let all = 0..self.long_keys.len();
-        let keys = self.long_keys.partition_point(all, |(of, _)| *of < len);
+        let keys = self.long_keys.partition_point(all, |(of, ..)| *of < len);
         self.long_keys.truncate(keys);
         self.set_durable(len, None, false);
         let all = 0..self.held_back.len();
@@ -274,6 +280,7 @@ impl History {
         let bases = self.bases.range(0..self.bases.len());
         let mut bases = bases.filter(|base| base.of_log == in_log);
         let durable = self.made_durable(number);
+        let (key, key_len) = self.key(number, write);
         Some(Entry {
             number,
             acknowledged_at_us: write.acknowledged_at_us(),
@@ -287,7 +294,8 @@ impl History {
                 .get(usize::from(write.command))
                 .copied()
                 .unwrap_or("?"),
-            key: self.key(number, write),
+            key,
+            key_len,
             bytes: None,
         })
     }
@@ -629,6 +637,21 @@ mod tests {
             assert_eq!(ledger.log(INCR, len), Some(writes), "{len} bytes");
         }
         assert_eq!(ledger.log(DUMP, 70), None);
+    }
+
+    #[test]
+    fn a_long_key_is_cut_and_its_length_is_not() {
+        let mut ledger = Ledger::default();
+        for len in [0, 18, 19, 255, 256, 512, 513, 100_000] {
+            let number = ledger.executed(0, 0, "set", &vec![b'k'; len]);
+            let entry = ledger.entry(number, false).expect("it was just made");
+            assert_eq!((entry.key_len, entry.key.len()), (len, len.min(512)));
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_number() {
+        assert!(lastsave_keyspace::COMMANDS.len() <= usize::from(u8::MAX));
     }
 
     #[test]

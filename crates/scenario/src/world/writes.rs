@@ -148,6 +148,7 @@ impl World {
             acknowledged_at_us: entry.acknowledged_at_us,
             command: entry.command.to_uppercase(),
             key: escaped(&entry.key),
+            key_cut: (entry.key_len - entry.key.len()) as u64,
             appended_at_us: in_log.then_some(entry.appended_at_us),
             written_at_us: entry.written_at_us,
             durable_at_us: entry.durable_at_us,

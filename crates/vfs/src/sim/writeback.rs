@@ -84,7 +84,7 @@ impl SimDisk {
             });
             let old = |seen: &Seen| now_us.saturating_sub(seen.at_us) >= dirty_expire_us;
             let count = of_file.iter().take_while(|seen| old(seen)).count();
-            if let Some(oldest) = of_file.drain(..count).last() {
+            if let Some(oldest) = of_file.drain(..count).next_back() {
                 due.push((inode, oldest.len));
             }
         }
