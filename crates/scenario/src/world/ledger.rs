@@ -14,9 +14,13 @@
 //! When a write was written and synced is not kept with each: it follows from short lists of when how many were.
 //! Clones share all of it but the newest few hundred writes.
 
+mod entry;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+
+pub(crate) use entry::{Base, Entry};
 
 use super::shared_list::SharedList;
 
@@ -68,46 +72,6 @@ struct Advance {
     writes: usize,
     /// Whether the kernel did it by itself.
     by_kernel: bool,
-}
-
-/// A finished snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Base {
-    /// Its path then.
-    pub path: Arc<str>,
-    /// When it stood.
-    pub at_us: u64,
-    /// The writes it holds.
-    pub writes: usize,
-    /// Whether it is a base of the append-only file, not the RDB file.
-    pub of_log: bool,
-}
-
-/// What is known of one write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
-    /// Its number, from 0.
-    pub number: usize,
-    /// When its reply left, if it did, microseconds since the epoch.
-    pub acknowledged_at_us: Option<u64>,
-    /// When it was executed, and appended to the log if that is on.
-    pub appended_at_us: u64,
-    /// When its bytes went to the operating system; with the log off never.
-    pub written_at_us: Option<u64>,
-    /// When it became durable, by a sync of the log or a finished save, or by the kernel.
-    pub durable_at_us: Option<u64>,
-    /// Whether that was the kernel's write-back.
-    pub by_kernel: bool,
-    /// The first snapshot finished that holds it.
-    pub base: Option<Base>,
-    /// The command's name.
-    pub command: &'static str,
-    /// Its first key, if it has one; the end of a very long one is missing.
-    pub key: Vec<u8>,
-    /// How long that key is, in bytes.
-    pub key_len: usize,
-    /// The inode of the log's file that has its bytes, and where they are.
-    pub bytes: Option<(u64, Range<u64>)>,
 }
 
 /// A stretch of an incr file, written by one process.
