@@ -6,7 +6,7 @@ const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 // The PNG with a palette. Takes what Chromium writes: eight bits a channel, not interlaced.
 export function withPalette(png) {
   const { width, height, pixels } = decode(png);
-  const colours = mostFrequent(pixels, 256);
+  const colours = withRare(mostFrequent(pixels, 4096), 256);
   const nearest = new Map(colours.map((colour, index) => [colour, index]));
   const rows = Buffer.alloc(height * (width + 1));
   for (let y = 0; y < height; y += 1) {
@@ -74,15 +74,34 @@ function mostFrequent(pixels, count) {
   return [...seen].sort((a, b) => b[1] - a[1]).slice(0, count).map(([colour]) => colour);
 }
 
+// The first of these colours, and of the others those that stand out: a word in red is few pixels, and should stay red.
+function withRare(colours, count) {
+  const chosen = colours.slice(0, count - 40);
+  const others = colours.slice(count - 40);
+  const least = others.map((other) => distance(other, chosen[closest(other, chosen)]));
+  while (chosen.length < count && others.length > 0) {
+    const at = least.indexOf(Math.max(...least));
+    const [added] = others.splice(at, 1);
+    least.splice(at, 1);
+    chosen.push(added);
+    others.forEach((other, index) => (least[index] = Math.min(least[index], distance(other, added))));
+  }
+  return chosen;
+}
+
+function distance(one, other) {
+  const red = (one >> 16) - (other >> 16);
+  const green = ((one >> 8) & 255) - ((other >> 8) & 255);
+  const blue = (one & 255) - (other & 255);
+  return 2 * red * red + 4 * green * green + 3 * blue * blue;
+}
+
 function closest(colour, colours) {
   let best = 0;
   let least = Infinity;
   colours.forEach((other, index) => {
-    const red = (colour >> 16) - (other >> 16);
-    const green = ((colour >> 8) & 255) - ((other >> 8) & 255);
-    const blue = (colour & 255) - (other & 255);
-    const distance = 2 * red * red + 4 * green * green + 3 * blue * blue;
-    if (distance < least) [best, least] = [index, distance];
+    const here = distance(colour, other);
+    if (here < least) [best, least] = [index, here];
   });
   return best;
 }

@@ -14,7 +14,7 @@ const SIZES = [
   [390, 844],
 ];
 const LOAD = "workload sessions rate=200 keys=50000";
-const NIGHT = ["CONFIG SET save 60 10000", "CONFIG SET stop-writes-on-bgsave-error no", "fault bgsave fail", LOAD];
+const NIGHT = ["CONFIG SET save '60 10000'", "CONFIG SET stop-writes-on-bgsave-error no", "fault bgsave fail", LOAD];
 
 // The part of the page that a state is about; on a phone it is brought into view.
 const MACHINE = ".layers";

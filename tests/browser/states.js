@@ -61,8 +61,9 @@ async function fresh(page, seen) {
   await seen("help");
   await page.keyboard.press("Escape");
   if (await menu.isVisible()) await menu.click();
-  await page.getByRole("button", { name: "Reset" }).click();
-  await seen("reset asks");
+  const reset = page.getByRole("button", { name: "Reset" });
+  await opened(page, seen, reset, "reset asks");
+  await reset.click();
   await page.getByRole("button", { name: "Start again" }).click();
   await idle(page);
   await seen("something was put aside");

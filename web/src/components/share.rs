@@ -169,6 +169,7 @@ pub(crate) fn ResetButton() -> impl IntoView {
     let app = use_app();
     let popover = NodeRef::<html::Div>::new();
     let first = NodeRef::<html::Button>::new();
+    let asking = NodeRef::<html::Button>::new();
     let lines = move || app.session.with(|session| session.lines.len());
     let hide = move || {
         if let Some(element) = popover.get_untracked() {
@@ -188,8 +189,27 @@ pub(crate) fn ResetButton() -> impl IntoView {
             }
         }
     };
+    // A popover within another one does not give the focus back by itself.
+    let give_back = move |_| {
+        let is_closed = popover
+            .get_untracked()
+            .is_some_and(|element| matches!(element.matches(":popover-open"), Ok(false)));
+        let is_nowhere = document().active_element() == document().body().map(Into::into);
+        if is_closed
+            && is_nowhere
+            && let Some(button) = asking.get_untracked()
+        {
+            // A button that has been hidden meanwhile does not take it.
+            let _ = button.focus();
+        }
+    };
     view! {
-        <button title="Start again on a fresh machine" aria-haspopup="dialog" on:click=ask>
+        <button
+            title="Start again on a fresh machine"
+            aria-haspopup="dialog"
+            node_ref=asking
+            on:click=ask
+        >
             "Reset"
         </button>
         <div
@@ -199,6 +219,7 @@ pub(crate) fn ResetButton() -> impl IntoView {
             role="dialog"
             aria-labelledby="reset-title"
             node_ref=popover
+            on:toggle=give_back
         >
             <p id="reset-title">
                 {move || {

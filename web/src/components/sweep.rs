@@ -16,14 +16,14 @@ use crate::{
 /// The kinds of crashes with their names.
 const KINDS: [(CrashKind, &str, &str); 4] = [
     (
-        CrashKind::Kill,
-        "kill -9",
-        "The process dies; the operating system keeps what it was given",
-    ),
-    (
         CrashKind::Power,
         "power",
         "The power goes, and nothing that was not synced survives",
+    ),
+    (
+        CrashKind::Kill,
+        "kill -9",
+        "The process dies; the operating system keeps what it was given",
     ),
     (
         CrashKind::PowerAll,

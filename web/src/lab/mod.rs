@@ -99,7 +99,8 @@ impl Lab {
             found: RwSignal::default(),
             at: RwSignal::default(),
             point: RwSignal::default(),
-            kinds: RwSignal::new(SweepOptions::default().kinds),
+            // What loses most stands first.
+            kinds: RwSignal::new(vec![CrashKind::Power, CrashKind::Kill]),
             points: RwSignal::new(SweepOptions::default().max_points),
             comparing: RwSignal::default(),
             compared: RwSignal::default(),
