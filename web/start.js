@@ -1,7 +1,9 @@
 // Loads the page: an own file, because the content security policy allows no inline script.
 //
 // The program is downloaded and compiled once; the page and its workers all start from that one module. The engine's
-// worker begins to load at once, beside the page.
+// worker begins to load at once, beside the page. The second part of the program follows when the page is idle.
+import { isCut, prepare, provide } from "./later.js?v=__BUILD__";
+
 const glue = import("./lastsave-web.js?v=__BUILD__");
 const program = compile(new URL("./lastsave-web_bg.wasm?v=__BUILD__", import.meta.url));
 
@@ -17,12 +19,18 @@ async function compile(address) {
 // What a worker says before the program listens, for then.
 const missed = new WeakMap();
 
+// Who is told of the second part.
+const workers = new Set();
+let second;
+
 function startWorker(name) {
   const worker = new Worker(new URL("./worker.js?v=__BUILD__", import.meta.url), { type: "module", name });
   missed.set(worker, []);
   worker.onmessage = ({ data }) => missed.get(worker)?.push(data);
   // If there is no program, the page says so below.
   program.then((module) => worker.postMessage(module), () => {});
+  if (second) second.then((module) => worker.postMessage(module), () => {});
+  else workers.add(worker);
   return worker;
 }
 
@@ -42,8 +50,15 @@ globalThis.lastsave = {
   },
 };
 
+let idle;
 try {
-  early.set("lastsave engine", startWorker("lastsave engine"));
+  const engine = startWorker("lastsave engine");
+  early.set("lastsave engine", engine);
+  idle = new Promise((resolve) => {
+    // The first thing it says is that it is ready; what the page does about it comes first.
+    const wait = () => (globalThis.requestIdleCallback ?? setTimeout)(resolve, { timeout: 2000 });
+    engine.addEventListener("message", wait, { once: true });
+  });
   const { default: init } = await glue;
   await init({ module_or_path: await program });
 } catch (error) {
@@ -58,5 +73,21 @@ try {
   throw error;
 }
 
-// Last, so that nothing waits for it: the page keeps itself for when there is no network.
+// From here on nothing waits. Whoever saves data gets the second part when something needs it.
+if (isCut(await program) && !navigator.connection?.saveData) {
+  await idle;
+  second = prepare();
+  try {
+    const module = await second;
+    provide(module);
+    for (const worker of workers) worker.postMessage(module);
+  } catch {
+    // It is asked for again when something needs it.
+    second = undefined;
+  }
+}
+
+performance.mark("lastsave whole");
+
+// Last: the page keeps itself for when there is no network.
 import("./offline.js?v=__BUILD__");

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, violations } from "./page.js";
-import { idle, inTheme, line, open, output, tab, type } from "./lab.js";
+import { idle, inTheme, line, open, output, tab, type, whole } from "./lab.js";
 
 const hex = (page) => page.getByRole("region", { name: "Bytes: arrow keys" });
 const tree = (page) => page.getByRole("tree", { name: "What the bytes mean" });
@@ -15,6 +15,7 @@ const incr = "appendonlydir/appendonly.aof.1.incr.aof";
 // Opens the page and from then on fails the test on any request.
 async function openOffline(page) {
   await open(page);
+  await whole(page);
   const asked = [];
   page.on("request", (request) => {
     if (!/^(blob|data):/.test(request.url())) asked.push(request.url());

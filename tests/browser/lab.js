@@ -13,6 +13,11 @@ export async function idle(page, timeout = 30_000) {
   await expect(page.getByRole("region", { name: "Terminal" })).toHaveAttribute("aria-busy", "false", { timeout });
 }
 
+// Waits until the second part of the program is there, and with it all that the page asks of the network.
+export async function whole(page) {
+  await page.waitForFunction(() => performance.getEntriesByName("lastsave whole").length > 0);
+}
+
 export const output = (page) => page.getByRole("log", { name: "Output" });
 export const line = (page) => page.locator("#line");
 export const verdict = (page) => page.getByRole("region", { name: "Verdict" });

@@ -140,14 +140,17 @@ test("only here 12: one small download, offline, no backend", async ({ page, mir
   expect([...new Set(mirrored.requests.map(({ method }) => method))]).toEqual(["GET"]);
   const files = new Map(mirrored.requests.map(({ url, body }) => [url.split("?")[0], body]));
   test.skip(isQuick, "an unoptimised build is not small");
-  let sum = 0;
-  for (const body of files.values()) {
+  let [sum, later] = [0, 0];
+  for (const [url, body] of files) {
     const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 };
-    sum += brotliCompressSync(body, { params }).length;
+    const size = brotliCompressSync(body, { params }).length;
+    // It is loaded when the page has long been in use: split.spec.js.
+    if (url.endsWith("-later.wasm")) later += size;
+    else sum += size;
   }
-  console.log(`first load: ${sum} bytes with brotli in ${files.size} files`);
-  // The aim is 600,000; this holds what is reached, as `cargo xtask dist` does.
-  expect(sum).toBeLessThanOrEqual(1_030_000);
+  console.log(`first load: ${sum} bytes with brotli; later: ${later}; ${files.size} files`);
+  // As `cargo xtask dist` holds it.
+  expect(sum).toBeLessThanOrEqual(600_000);
 });
 
 test("the page takes a line soon, and stays responsive while the night runs", async ({ page }) => {

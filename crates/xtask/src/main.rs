@@ -12,6 +12,7 @@ mod prove;
 mod redis_suite;
 mod serve;
 mod size;
+mod split;
 mod test;
 mod tools;
 mod util;
@@ -91,6 +92,12 @@ enum Task {
         #[arg(long)]
         compress: bool,
     },
+    /// Let a browser make a first visit, and write down which functions it does without: those come later
+    Profile {
+        /// The port on 127.0.0.1 to serve the page at meanwhile
+        #[arg(long, default_value_t = 8089)]
+        port: u16,
+    },
 }
 
 fn main() -> ExitCode {
@@ -123,6 +130,7 @@ fn main() -> ExitCode {
         Task::Prove(options) => prove::run_proofs(&options),
         Task::Fuzz(options) => fuzz::run_target(&options).map(|()| true),
         Task::Dist { out, compress } => page::dist(&out, compress).map(|()| true),
+        Task::Profile { port } => page::profile(port).map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

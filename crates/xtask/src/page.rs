@@ -1,7 +1,7 @@
 //! The page: built by Trunk, finished by us, served or copied out.
 
 use std::{
-    collections::hash_map::DefaultHasher,
+    collections::{BTreeSet, hash_map::DefaultHasher},
     fs,
     hash::{Hash, Hasher},
     io,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     serve::Server,
-    size, tools,
+    size, split, tools,
     util::{self, Result, at, cargo, command, files_under, output_of, run},
 };
 
@@ -110,11 +110,6 @@ fn is_replaceable(folder: &Path) -> bool {
 
 /// Builds the page, if anything it is made of has changed, and returns its folder.
 pub(crate) fn build() -> Result<PathBuf> {
-    tools::ensure_wasm_target()?;
-    tools::ensure_trunk()?;
-    tools::ensure_wasm_bindgen()?;
-    tools::ensure_npm_packages()?;
-
     let folder = util::root().join("web/dist");
     let stamp = util::state_dir().join("page.stamp");
     let wanted = fingerprint()?;
@@ -123,10 +118,31 @@ pub(crate) fn build() -> Result<PathBuf> {
     {
         return Ok(folder);
     }
+    ensure_tools()?;
     println!("Building the page …");
     let started = Instant::now();
     // A build that stops half-way must not be taken for a good one.
     let _ = fs::remove_file(&stamp);
+    compile()?;
+    if !is_quick() {
+        split::cut(&folder)?;
+    }
+    finish(&folder)?;
+    fs::create_dir_all(util::state_dir()).map_err(at(&stamp))?;
+    fs::write(&stamp, wanted).map_err(at(&stamp))?;
+    println!("Built in {:.0} s.", started.elapsed().as_secs_f32());
+    Ok(folder)
+}
+
+fn ensure_tools() -> Result<()> {
+    tools::ensure_wasm_target()?;
+    tools::ensure_trunk()?;
+    tools::ensure_wasm_bindgen()?;
+    tools::ensure_npm_packages()
+}
+
+/// What Trunk makes of the sources, in web/dist.
+fn compile() -> Result<()> {
     run(cargo().args([
         "fetch",
         "--quiet",
@@ -139,15 +155,37 @@ pub(crate) fn build() -> Result<PathBuf> {
     if is_quick() {
         trunk.args(["--release", "false", "--cargo-profile", "web-quick"]);
     } else {
-        // Views behind pointers instead of one type each: a twentieth of the program less.
-        trunk.env("RUSTFLAGS", "--cfg erase_components");
+        // Views behind pointers instead of one type each: a twentieth of the program less. And names that say what
+        // generic code is made for, so that the program can be cut in two by them.
+        let flags = "--cfg erase_components -Csymbol-mangling-version=v0";
+        trunk.env("RUSTFLAGS", flags);
     }
-    run(&mut trunk)?;
+    run(&mut trunk)
+}
+
+/// `cargo xtask profile`.
+pub(crate) fn profile(port: u16) -> Result<()> {
+    ensure_tools()?;
+    tools::ensure_debian_packages()?;
+    let server = Server::bind(port).map_err(|error| format!("cannot listen: {error}"))?;
+    let address = server.address().map_err(|error| error.to_string())?;
+    let folder = util::root().join("web/dist");
+    // What is in the folder now is no page to play with.
+    let _ = fs::remove_file(util::state_dir().join("page.stamp"));
+    compile()?;
+    let names = split::instrument(&folder)?;
     finish(&folder)?;
-    fs::create_dir_all(util::state_dir()).map_err(at(&stamp))?;
-    fs::write(&stamp, wanted).map_err(at(&stamp))?;
-    println!("Built in {:.0} s.", started.elapsed().as_secs_f32());
-    Ok(folder)
+    std::thread::spawn(move || server.serve(&folder));
+    let mut tour = command("node");
+    tour.arg("tests/browser/tour.js")
+        .env("LASTSAVE_URL", format!("http://{address}/"));
+    let printed = output_of(&mut tour).ok_or("the tour failed: node tests/browser/tour.js")?;
+    let ran: BTreeSet<u32> = printed
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    println!("{} of {} functions ran.", ran.len(), names.len());
+    split::record(&names, &ran)
 }
 
 /// Whether the page is wanted soon, rather than small and fast.
@@ -209,6 +247,9 @@ fn fingerprint() -> Result<String> {
             .iter()
             .any(|other| file.starts_with(root.join(other)))
     });
+    // How the program is cut in two is part of the page, unlike the rest of that crate.
+    let split = root.join("crates/xtask/src/split");
+    files.extend(files_under(&split).map_err(at(&split))?);
     let compiler = output_of(command("rustc").arg("--version")).unwrap_or_default();
     let quick = if is_quick() { "quick " } else { "" };
     Ok(format!("{quick}{compiler} {}", hash_files(root, &files)?))

@@ -6,14 +6,21 @@ use std::{fmt, path::Path};
 
 use crate::util::{Result, at, command, files_under, output_of};
 
-/// What the first load is to come down to, in bytes as transferred.
-const AIM: u64 = 600_000;
+/// The first load must not be larger than this, in bytes as transferred.
+pub(crate) const BUDGET: u64 = 600_000;
 
-/// The first load must not be larger than this. It is lowered with every step towards [`AIM`], and never raised.
-pub(crate) const BUDGET: u64 = 1_030_000;
+/// What the page itself loads, but not at first: the second part of the program.
+const SECOND: &str = "-later.wasm";
 
 /// What is not part of the first load, by how its name ends: asked for by pages that embed this one, or later.
-const LATER: [&str; 5] = ["embed.js", "embed.d.ts", "example.html", ".scenario", ".br"];
+const LATER: [&str; 6] = [
+    SECOND,
+    "embed.js",
+    "embed.d.ts",
+    "example.html",
+    ".scenario",
+    ".br",
+];
 
 /// Prints `size compressed-size` for each file named, or writes each compressed file.
 const COMPRESS: &str = r#"
@@ -114,11 +121,17 @@ impl fmt::Display for Table {
             .map(|row| row.raw)
             .sum();
         let first = self.first_load();
-        writeln!(
-            to,
-            "{:<28}{raw:>11}{first:>11}  of {BUDGET}, the aim is {AIM}",
-            "first load"
-        )
+        writeln!(to, "{:<28}{raw:>11}{first:>11}  of {BUDGET}", "first load")?;
+        match self.0.iter().find(|row| row.name.ends_with(SECOND)) {
+            Some(row) => writeln!(
+                to,
+                "{:<28}{:>11}{:>11}  when the page is idle or needs it",
+                "with what follows",
+                raw + row.raw,
+                first + row.compressed
+            ),
+            None => Ok(()),
+        }
     }
 }
 
