@@ -24,7 +24,9 @@ async function open(page) {
 
 test("a first visit runs without the second file", async ({ browser, baseURL }) => {
   test.slow();
-  const context = await browser.newContext({ baseURL, serviceWorkers: "block" });
+  // As in the recorded tours.
+  const viewport = { width: 1440, height: 900 };
+  const context = await browser.newContext({ baseURL, viewport, serviceWorkers: "block" });
   const page = await context.newPage();
   const asked = [];
   await context.route(LATER, async (route) => {
@@ -77,7 +79,7 @@ test("without the second file the page says so, and is whole again after a reloa
   await idle(page);
   await whole(page);
   await tab(page, "Files");
-  await expect(page.getByRole("tabpanel")).toContainText("conf");
+  await expect(page.getByRole("tabpanel")).toContainText("The disk is empty");
   await context.close();
 });
 
@@ -94,7 +96,7 @@ test("offline, whatever the second file is for works too", async ({ page, baseUR
   await idle(page);
   // At once, from the copy, and again once it has come.
   await tab(page, "Files");
-  await expect(page.getByRole("tabpanel")).toContainText("conf");
+  await expect(page.getByRole("tabpanel")).toContainText("The disk is empty");
   await whole(page);
   await line(page).fill("PFADD h a b c");
   await line(page).press("Enter");

@@ -75,13 +75,12 @@ async function main() {
     await collect(page);
     await context.close();
   };
-  await visit("./", { width: 1440, height: 900 }, tour);
+  for (const [width, height] of [[1440, 900], [1280, 720], [1024, 768], [390, 844]]) await visit("./", { width, height }, tour);
   const short = async (page) => {
     await terminal(page).waitFor({ timeout: 120_000 });
     await enter(page, ["SET a 1", "SAVE", "power-cut", "redis-server"]);
     await page.waitForTimeout(500);
   };
-  await visit("./", { width: 390, height: 844 }, short);
   await visit("./?embed=full&theme=light", { width: 800, height: 500 }, short);
   await browser.close();
   console.log([...ran].join("\n"));

@@ -26,6 +26,9 @@ use policy::Policy;
 /// Where the first file asks for the second: the module and the name of the function it imports.
 const LOAD: (&str, &str) = ("later", "load");
 
+/// About what a stub takes; to move less than that is no gain.
+const STUB_BYTES: usize = 20;
+
 /// The two files, and how the cut went.
 pub(crate) struct Halves {
     /// What a first visit downloads.
@@ -36,6 +39,8 @@ pub(crate) struct Halves {
     pub(crate) moved: usize,
     /// How many of them the first file still refers to.
     pub(crate) stubs: usize,
+    /// The stubs: `number in the first file, name`.
+    pub(crate) names: String,
 }
 
 /// Names of the two files, and of the code that starts the first.
@@ -51,7 +56,9 @@ pub(crate) fn cut(folder: &Path) -> Result<()> {
     let file = folder.join(FIRST_FILE);
     let wasm = fs::read(&file).map_err(at(&file))?;
     let policy = Policy::recorded();
-    let halves = split(&wasm, |name| policy.is_later(name))?;
+    let halves = split(&wasm, |name, bytes| {
+        bytes > STUB_BYTES && policy.is_later(name)
+    })?;
     println!(
         "{} functions come later, {} of them behind a stub.",
         halves.moved, halves.stubs
@@ -59,6 +66,10 @@ pub(crate) fn cut(folder: &Path) -> Result<()> {
     fs::write(&file, halves.first).map_err(at(&file))?;
     let later = folder.join(LATER_FILE);
     fs::write(&later, halves.later).map_err(at(&later))?;
+    // The names behind `wasm-function[N]` in the trace of whoever asks for the later file too early.
+    let list = util::state_dir().join("stubs.txt");
+    fs::create_dir_all(util::state_dir()).map_err(at(&list))?;
+    fs::write(&list, halves.names).map_err(at(&list))?;
     let imports = "import { join } from './later.js?v=__BUILD__';\n";
     patch_glue(folder, imports, "join(() => wasm)")
 }
@@ -103,8 +114,8 @@ fn patch_glue(folder: &Path, prelude: &str, module: &str) -> Result<()> {
     fs::write(&file, format!("{prelude}{patched}")).map_err(at(&file))
 }
 
-/// Cuts a module in two; `is_later` is asked about the name of each function.
-fn split(wasm: &[u8], is_later: impl Fn(&str) -> bool) -> Result<Halves> {
+/// Cuts a module in two; `is_later` is asked about the name of each function and its bytes.
+fn split(wasm: &[u8], is_later: impl Fn(&str, usize) -> bool) -> Result<Halves> {
     let module = Module::parse(wasm).map_err(|error| error.to_string())?;
     if module.names.is_empty() {
         return Err("the program has no names of functions, so it cannot be cut in two".into());
@@ -117,6 +128,7 @@ fn split(wasm: &[u8], is_later: impl Fn(&str) -> bool) -> Result<Halves> {
         later,
         moved: plan.later.len(),
         stubs: plan.stubs.len(),
+        names: plan.names(),
     })
 }
 
@@ -140,10 +152,14 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(module: &'a Module<'a>, is_later: impl Fn(&str) -> bool) -> Result<Self> {
+    fn new(module: &'a Module<'a>, is_later: impl Fn(&str, usize) -> bool) -> Result<Self> {
         let named: BTreeSet<u32> = module
             .defined()
-            .filter(|index| module.names.get(index).is_some_and(|name| is_later(name)))
+            .filter(|index| {
+                let bytes = module.body(*index).range().len();
+                let name = module.names.get(index);
+                name.is_some_and(|name| is_later(name, bytes))
+            })
             .collect();
 
         // What stays: whatever can be reached without passing a function that is named as later.
@@ -407,6 +423,20 @@ impl<'a> Plan<'a> {
             .enumerate()
             .map(|(number, (kind, index))| (short_name(number), kind, index))
             .collect()
+    }
+
+    fn names(&self) -> String {
+        let module = self.module;
+        let kept = module.defined().len() - self.later.len();
+        let number = (module.imported as usize + 1 + kept)..;
+        let names = self
+            .stubs
+            .iter()
+            .map(|(function, _)| &module.names[function]);
+        let lines = number
+            .zip(names)
+            .map(|(number, name)| format!("{number} {name}\n"));
+        lines.collect()
     }
 
     /// The slots to fill, as runs of neighbours.

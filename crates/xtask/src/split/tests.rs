@@ -150,7 +150,7 @@ fn run_halves(halves: &Halves) -> String {
 #[test]
 fn both_halves_together_do_what_the_whole_did() {
     let named = ["cold", "in_table"];
-    let halves = split(&program(), |name| named.contains(&name)).unwrap();
+    let halves = split(&program(), |name, _| named.contains(&name)).unwrap();
     // `colder` goes with its only caller; `helper` is in the table, so it stays.
     assert_eq!((halves.moved, halves.stubs), (3, 2));
     for half in [&halves.first, &halves.later] {
@@ -165,9 +165,9 @@ fn both_halves_together_do_what_the_whole_did() {
 #[test]
 fn without_names_nothing_can_be_chosen() {
     let whole = program();
-    let halves = split(&whole, |_| false).unwrap();
+    let halves = split(&whole, |_, _| false).unwrap();
     assert_eq!((halves.moved, halves.stubs), (0, 0));
-    assert!(split(&halves.first, |_| true).is_err());
+    assert!(split(&halves.first, |_, _| true).is_err());
 }
 
 #[test]
