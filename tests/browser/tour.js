@@ -49,10 +49,23 @@ export async function tour(page) {
   await page.keyboard.press("Control+A");
   await enter(page, COMMANDS);
   await page.locator("#line").press("ArrowUp");
+  // Reading back and returning, by the wheel and at once.
+  const log = page.locator(".log");
+  await log.hover();
+  for (const by of [-400, -400, 200, 2000]) {
+    await page.mouse.wheel(0, by);
+    await page.waitForTimeout(100);
+  }
+  for (const top of [0, 100_000]) {
+    await log.evaluate((element, top) => (element.scrollTop = top), top);
+    await page.waitForTimeout(100);
+  }
   await enter(page, [...SAVES, ...CRASHES, ...LOGS]);
   await page.getByRole("tab", { name: "Keys" }).click();
+  for (let presses = 0; presses < 12; presses++) await page.keyboard.press("Tab");
   await page.mouse.move(400, 300);
   await page.mouse.wheel(0, 300);
+  await page.setViewportSize({ width: 1100, height: 700 });
   // Whatever is drawn a moment later.
   await page.waitForTimeout(1500);
 }

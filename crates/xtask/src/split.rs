@@ -7,6 +7,7 @@
 
 mod module;
 mod policy;
+mod shorten;
 mod trace;
 
 use std::{borrow::Cow, collections::BTreeSet, fs, path::Path};
@@ -63,7 +64,11 @@ pub(crate) fn cut(folder: &Path) -> Result<()> {
         "{} functions come later, {} of them behind a stub.",
         halves.moved, halves.stubs
     );
-    fs::write(&file, halves.first).map_err(at(&file))?;
+    let glue = folder.join(GLUE_FILE);
+    let text = fs::read_to_string(&glue).map_err(at(&glue))?;
+    let (first, text) = shorten::shorten(&halves.first, text).map_err(|error| error.to_string())?;
+    fs::write(&file, first).map_err(at(&file))?;
+    fs::write(&glue, text).map_err(at(&glue))?;
     let later = folder.join(LATER_FILE);
     fs::write(&later, halves.later).map_err(at(&later))?;
     // The names behind `wasm-function[N]` in the trace of whoever asks for the later file too early.
