@@ -1,6 +1,8 @@
 //! What the page and its worker say to each other, as plain data.
 
-use lastsave_scenario::{BranchView, Completion, PastView, Progress, Span, View, ViewRequest};
+use lastsave_scenario::{
+    BranchView, Completion, PastView, Progress, Span, TimelinePoint, View, ViewRequest,
+};
 use serde::{Deserialize, Serialize};
 use serde_wasm_bindgen::{Error, Serializer};
 use wasm_bindgen::JsValue;
@@ -67,7 +69,7 @@ impl ToWorker {
 pub(crate) enum FromWorker {
     /// The worker listens. Sent once, first.
     Ready,
-    /// Something happened. At most about fifteen a second.
+    /// Something happened. At most about ten a second.
     Update(Box<Update>),
     /// The answer to [`ToWorker::Complete`].
     Completed {
@@ -103,8 +105,58 @@ pub(crate) struct Update {
     pub past: Option<PastView>,
     /// What has been put aside.
     pub branches: Vec<BranchView>,
-    /// What the page asked to see; left out while that would cost more than it shows.
+    /// What the page asked to see, without the timeline's curve; left out while that would cost more than it shows.
     pub view: Option<View>,
+    /// The timeline's curve.
+    pub curve: Curve,
+}
+
+/// A timeline's curve as bytes, sixteen a point: as objects its numbers would be most of what an update costs, on the page's
+/// side too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Curve(Vec<u8>);
+
+impl Curve {
+    /// The curve through these points.
+    pub(crate) fn of(points: &[TimelinePoint]) -> Self {
+        let words = points.iter().flat_map(|it| [it.at_us, it.exposed]);
+        Self(words.flat_map(u64::to_le_bytes).collect())
+    }
+
+    /// The points.
+    pub(crate) fn points(&self) -> Vec<TimelinePoint> {
+        let (words, _) = self.0.as_chunks();
+        let words: Vec<u64> = words.iter().copied().map(u64::from_le_bytes).collect();
+        let (pairs, _) = words.as_chunks();
+        let points = pairs
+            .iter()
+            .map(|&[at_us, exposed]| TimelinePoint { at_us, exposed });
+        points.collect()
+    }
+}
+
+impl Serialize for Curve {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Curve {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = Curve;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the bytes of a curve")
+            }
+
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Curve, E> {
+                Ok(Curve(bytes))
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes)
+    }
 }
 
 #[cfg(test)]
@@ -123,5 +175,16 @@ mod tests {
             panic!("it was a load");
         };
         assert_eq!((seed, lines.len()), (u64::MAX - 1, 1));
+    }
+
+    #[test]
+    fn a_curve_arrives() {
+        let point = |at_us| TimelinePoint {
+            at_us,
+            exposed: u64::MAX - at_us,
+        };
+        let points: Vec<TimelinePoint> = (0..600).map(point).collect();
+        let curve: Curve = decode(encode(&Curve::of(&points)).unwrap()).unwrap();
+        assert_eq!(curve.points(), points);
     }
 }

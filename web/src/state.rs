@@ -423,7 +423,8 @@ impl App {
         set(self.progress, update.progress);
         set(self.running_ms, update.running_ms);
         set(self.playing, update.playing);
-        if let Some(view) = update.view {
+        if let Some(mut view) = update.view {
+            view.timeline.points = update.curve.points();
             self.show(view);
         }
         share::check(self);

@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, MessageChannel, MessageEvent, MessagePort};
 
 use crate::{
-    protocol::{self, FromWorker, ToWorker, Update},
+    protocol::{self, Curve, FromWorker, ToWorker, Update},
     transfer::{
         Parcel,
         shelf::{self, Shelf},
@@ -20,7 +20,7 @@ use crate::{
 /// How long a slice may take, in milliseconds of real time.
 const SLICE_MS: f64 = 10.0;
 /// The least time between two updates while something runs.
-const UPDATE_MS: f64 = 66.0;
+const UPDATE_MS: f64 = 100.0;
 /// The least time between two steps of the clock while it plays.
 const PLAY_STEP_MS: f64 = 50.0;
 /// A view may take at most this part of the time: the next one waits this many times its cost.
@@ -328,7 +328,11 @@ impl Worker {
         let playing = self.play.as_ref().map(|play| play.speed);
         let is_due = now_ms >= self.view_due_at_ms || (complete && playing.is_none());
         // What the machine shows on its way to a moment is not that moment.
-        let view = (is_due && !self.history.is_seeking()).then(|| self.history.view(&self.shown));
+        let mut view =
+            (is_due && !self.history.is_seeking()).then(|| self.history.view(&self.shown));
+        let curve = view.as_mut().map_or(Curve::default(), |view| {
+            Curve::of(&std::mem::take(&mut view.timeline.points))
+        });
         if view.is_some() {
             let cost_ms = self.now_ms() - now_ms;
             self.view_due_at_ms = now_ms + cost_ms * VIEW_COST_FACTOR;
@@ -346,6 +350,7 @@ impl Worker {
             past: self.history.past(),
             branches: self.history.branches(),
             view,
+            curve,
         };
         self.send(&FromWorker::Update(Box::new(update)));
     }

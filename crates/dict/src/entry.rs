@@ -275,7 +275,9 @@ impl Entry {
 
     /// # Safety
     /// The entry is live.
-    #[inline]
+    // In the page this crate is built for speed and its users are for size: what is called most stays a function of this one.
+    #[cfg_attr(not(target_family = "wasm"), inline)]
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub(crate) unsafe fn shape(self) -> Shape {
         // SAFETY: `parse` asks only for the bytes of the front, which every entry has.
         Shape::parse(|offset| unsafe { self.0.add(offset).read() })
@@ -318,12 +320,25 @@ impl Entry {
     /// The entry is live, its object is an `O`, and it is not being changed.
     pub(crate) unsafe fn memory_bytes<O: Object>(self) -> usize {
         // SAFETY: the caller's promise.
+        unsafe { self.counted::<O>().0 }
+    }
+
+    /// What a table counts of an entry: [`Entry::memory_bytes`] and [`Entry::expires_at_ms`].
+    ///
+    /// # Safety
+    /// As for [`Entry::memory_bytes`].
+    pub(crate) unsafe fn counted<O: Object>(self) -> (usize, Option<u64>) {
+        // SAFETY: the caller's promise.
         unsafe {
-            let object = match self.value::<O>() {
-                ValueRef::Object(object) => object.memory_bytes(),
-                ValueRef::Integer(_) | ValueRef::Bytes(_) => 0,
+            let shape = self.shape();
+            let object = match shape.kind() {
+                Kind::Object => {
+                    let place = self.0.add(shape.value_offset());
+                    (*place.cast::<*mut O>().read_unaligned()).memory_bytes()
+                }
+                Kind::Integer | Kind::Bytes => 0,
             };
-            self.shape().size() + object
+            (shape.size() + object, self.expiry_of(&shape))
         }
     }
 
@@ -359,9 +374,17 @@ impl Entry {
     /// The entry is live.
     #[inline]
     pub(crate) unsafe fn expires_at_ms(self) -> Option<u64> {
+        // SAFETY: the caller's promise.
+        unsafe { self.expiry_of(&self.shape()) }
+    }
+
+    /// # Safety
+    /// The entry is live and of this shape.
+    #[inline]
+    unsafe fn expiry_of(self, shape: &Shape) -> Option<u64> {
         // SAFETY: the shape says where the expiry lies.
         unsafe {
-            let offset = self.shape().expiry_offset()?;
+            let offset = shape.expiry_offset()?;
             Some(u64::from_le_bytes(
                 self.0.add(offset).cast::<[u8; EXPIRY_LEN]>().read(),
             ))
@@ -405,18 +428,31 @@ impl Entry {
         // left out of them and written by `write_value`.
         unsafe {
             let shape = self.shape();
-            let record = self.record();
-            let object = match self.value::<O>() {
-                ValueRef::Object(object) => Some(object.clone()),
-                ValueRef::Integer(_) | ValueRef::Bytes(_) => None,
-            };
-            let copy = Self::allocate(shape.size());
-            ptr::copy_nonoverlapping(record.as_ptr(), copy.0, record.len());
-            if let Some(object) = object {
-                copy.write_value(&shape, Value::Object(object));
+            if shape.kind() != Kind::Object {
+                return self.duplicate_bytes(&shape);
             }
+            let object: ValueRef<'_, O> = self.value();
+            let ValueRef::Object(object) = object else {
+                unreachable!("the shape says that it is an object");
+            };
+            let object = object.clone();
+            let copy = Self::allocate(shape.size());
+            ptr::copy_nonoverlapping(self.0, copy.0, shape.value_offset());
+            copy.write_value(&shape, Value::Object(object));
             copy
         }
+    }
+
+    /// As [`Entry::duplicate`], of an entry without an object.
+    ///
+    /// # Safety
+    /// The entry is live and of this shape, which has no object, and it is not being changed.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    unsafe fn duplicate_bytes(self, shape: &Shape) -> Self {
+        let copy = Self::allocate(shape.size());
+        // SAFETY: the copy has the size of this very shape, all of whose bytes were written here.
+        unsafe { ptr::copy_nonoverlapping(self.0, copy.0, shape.size()) };
+        copy
     }
 
     /// Replaces value, expiry and tag, in place if the size stays the same. Returns the entry to use from now

@@ -339,7 +339,7 @@ impl Chain {
     ///
     /// # Safety
     /// The segment is live and its entries are.
-    // Where other crates are built for size, this is not: it stays a function of this one.
+    // As for `Entry::shape`.
     #[cfg_attr(not(target_family = "wasm"), inline)]
     #[cfg_attr(target_family = "wasm", inline(never))]
     pub(crate) unsafe fn find(self, slot_bits: u16, key: &[u8]) -> Option<*mut Slot> {

@@ -282,8 +282,9 @@ impl<O: Object> Table<O> {
     unsafe fn count_in(&mut self, segment: Segment, entry: Entry) {
         // SAFETY: the caller's promise.
         unsafe {
-            self.bytes += entry.memory_bytes::<O>();
-            if let Some(expires_at_ms) = entry.expires_at_ms() {
+            let (bytes, expires_at_ms) = entry.counted::<O>();
+            self.bytes += bytes;
+            if let Some(expires_at_ms) = expires_at_ms {
                 self.expiring += 1;
                 self.expiry_sum_ms += u128::from(expires_at_ms);
                 self.earliest_expiry_ms = self.earliest_expiry_ms.min(expires_at_ms);
@@ -298,8 +299,9 @@ impl<O: Object> Table<O> {
     unsafe fn count_out(&mut self, segment: Segment, entry: Entry) {
         // SAFETY: the caller's promise.
         unsafe {
-            self.bytes -= entry.memory_bytes::<O>();
-            if let Some(expires_at_ms) = entry.expires_at_ms() {
+            let (bytes, expires_at_ms) = entry.counted::<O>();
+            self.bytes -= bytes;
+            if let Some(expires_at_ms) = expires_at_ms {
                 self.expiring -= 1;
                 self.expiry_sum_ms -= u128::from(expires_at_ms);
                 segment.header_mut().expiring -= 1;

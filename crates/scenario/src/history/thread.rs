@@ -67,8 +67,8 @@ pub(super) struct Checkpoint {
 /// Checkpoints take so many bytes together, by estimate.
 const MAX_BYTES: u64 = 48 << 20;
 
-/// The least work between two checkpoints: what a page does in less than 100 ms.
-const MIN_WORK: u64 = 60_000;
+/// The least work between two checkpoints: what a page does in about 150 ms, so that a way back takes half of that.
+const MIN_WORK: u64 = 100_000;
 
 /// Cloning so many bytes costs about as much as a few events.
 const BYTES_PER_EVENT: u64 = 100;
