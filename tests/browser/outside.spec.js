@@ -324,3 +324,18 @@ test("a key of another database is found in the snapshot, and from there in the 
   await page.getByRole("button", { name: "Key same" }).click();
   await expect(page.getByLabel("database")).toHaveValue("0");
 });
+
+test("markup in the keys of a file is text", async ({ page }) => {
+  await open(page);
+  const markup = "<img src=x onerror=globalThis.pwned=1>";
+  await drop(page, "appendonly.aof", set(markup, "</script><b>bold"));
+  await report(page).getByRole("button", { name: "Load it" }).click();
+  await idle(page);
+  await expect(page.locator("main")).toContainText(markup);
+  await type(page, "KEYS *", `DEBUG OBJECT "${markup}"`);
+  await tab(page, "Files");
+  await page.getByRole("navigation", { name: "Files" }).getByRole("button", { name: "incr.aof" }).click();
+  await expect(page.getByRole("tree", { name: "What the bytes mean" })).toContainText(markup);
+  expect(await page.locator("main img, main b").count()).toBe(0);
+  expect(await page.evaluate(() => globalThis.pwned)).toBeUndefined();
+});

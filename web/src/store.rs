@@ -41,14 +41,20 @@ pub(crate) async fn put_array(key: &str, bytes: &Uint8Array) -> bool {
 
 /// What is kept under a key.
 pub(crate) async fn get(key: &str) -> Option<Vec<u8>> {
-    let in_memory = MEMORY.with_borrow(|memory| memory.get(key).cloned());
+    Some(get_array(key).await?.to_vec())
+}
+
+/// As [`get`], without a copy for this program.
+pub(crate) async fn get_array(key: &str) -> Option<Uint8Array> {
+    let in_memory =
+        MEMORY.with_borrow(|memory| memory.get(key).map(|bytes| Uint8Array::from(&bytes[..])));
     if in_memory.is_some() {
         return in_memory;
     }
     let value = ask(IdbTransactionMode::Readonly, |store| {
         store.get(&JsValue::from_str(key)).ok()
     });
-    Some(value.await?.dyn_into::<Uint8Array>().ok()?.to_vec())
+    value.await?.dyn_into::<Uint8Array>().ok()
 }
 
 /// Forgets what is kept under a key.

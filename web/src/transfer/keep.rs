@@ -17,8 +17,7 @@ fn kept_as((sum, len): (u64, u64)) -> String {
 
 /// The bytes of a file, if the browser has kept them.
 pub(super) async fn get(named: (u64, u64)) -> Option<Uint8Array> {
-    let bytes = store::get(&kept_as(named)).await?;
-    Some(Uint8Array::from(&bytes[..]))
+    store::get_array(&kept_as(named)).await
 }
 
 /// Keeps a file. A browser that keeps nothing forgets it at a reload, and the line that names it says so then.

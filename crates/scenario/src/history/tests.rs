@@ -315,3 +315,23 @@ fn files_that_lines_only_name_are_there_in_the_past() {
     assert!(crate::export(history.world(), "blob").is_some());
     assert_eq!(seen(&history), end);
 }
+
+#[test]
+fn where_nothing_of_a_kind_came_before_that_is_said() {
+    let mut history = told(&["redis-server --save \"\"", "SET a 1"]);
+    for _ in 0..2 {
+        history.take_output();
+        history.travel("back fsync");
+        finish(&mut history);
+        let told: String = history
+            .take_output()
+            .into_iter()
+            .map(|span| span.text)
+            .collect();
+        assert!(
+            told.ends_with("This is the beginning: no fsync came before.\n"),
+            "{told:?}"
+        );
+        assert_eq!(history.world().now_us(), START_US);
+    }
+}

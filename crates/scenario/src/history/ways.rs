@@ -287,6 +287,10 @@ impl History {
                 });
             }
             self.arrived = Some((kind, self.at));
+            if below.is_some() && count == 0 {
+                let text = format!("This is the beginning: no {} came before.\n", kind.word());
+                self.say(Style::Warning, &text);
+            }
         }
     }
 

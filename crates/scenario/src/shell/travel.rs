@@ -213,7 +213,7 @@ impl Shell {
         } else {
             self.note(
                 Style::Warning,
-                &format!("{clock} · an hour has passed without a {word}"),
+                &format!("{clock} · an hour has passed and no {word} came"),
             );
         }
     }
