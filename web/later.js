@@ -13,6 +13,11 @@ export function isCut(program) {
   return WebAssembly.Module.imports(program).some((entry) => entry.module === "later");
 }
 
+// Whether a module is the second part, which imports from the first only.
+export function isSecond(compiled) {
+  return WebAssembly.Module.imports(compiled).every((entry) => entry.module === "");
+}
+
 // What the first part imports from here. It calls `load` whenever it needs the second part and has not got it.
 export function join(exports) {
   first = exports;

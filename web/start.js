@@ -19,19 +19,28 @@ async function compile(address) {
 // What a worker says before the program listens, for then.
 const missed = new WeakMap();
 
-// Who is told of the second part.
+// The second part. Where a copy of the whole page is kept it comes with the first, so that a later visit is complete
+// from the start, network or not; a first visit does without it for now.
+const isKept = Boolean(navigator.serviceWorker?.controller);
+let second = isKept ? program.then((module) => (isCut(module) ? prepare() : undefined)).catch(() => undefined) : undefined;
+
+// Who has not got it yet.
 const workers = new Set();
-let second;
 
 function startWorker(name) {
   const worker = new Worker(new URL("./worker.js?v=__BUILD__", import.meta.url), { type: "module", name });
   missed.set(worker, []);
   worker.onmessage = ({ data }) => missed.get(worker)?.push(data);
   // If there is no program, the page says so below.
-  program.then((module) => worker.postMessage(module), () => {});
-  if (second) second.then((module) => worker.postMessage(module), () => {});
-  else workers.add(worker);
+  hand(worker).catch(() => {});
   return worker;
+}
+
+async function hand(worker) {
+  if (!second) workers.add(worker);
+  const module = await second?.catch(() => undefined);
+  if (module) worker.postMessage(module);
+  worker.postMessage(await program);
 }
 
 // What the program asks of this file: a worker of that name.
@@ -60,6 +69,8 @@ try {
     engine.addEventListener("message", wait, { once: true });
   });
   const { default: init } = await glue;
+  const module = await second;
+  if (module) provide(module);
   await init({ module_or_path: await program });
 } catch (error) {
   const boot = document.getElementById("boot-text");
@@ -74,7 +85,7 @@ try {
 }
 
 // From here on nothing waits. Whoever saves data gets the second part when something needs it.
-if (isCut(await program) && !navigator.connection?.saveData) {
+if (!isKept && isCut(await program) && !navigator.connection?.saveData) {
   await idle;
   second = prepare();
   try {
