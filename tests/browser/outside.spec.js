@@ -147,6 +147,7 @@ test("a folder that is dropped is walked", async ({ page }) => {
     await idle(page);
     await type(page, "GET base", "STRLEN incr", "CONFIG GET save");
     for (const text of ['"1"', "(integer) 2000000", '"900 1"']) await expect(output(page)).toContainText(text);
+    await expect.poll(() => keptFiles(page)).toHaveLength(1);
     await page.reload();
     await idle(page);
     await type(page, "STRLEN incr");
@@ -334,7 +335,7 @@ test("markup in the keys of a file is text", async ({ page }) => {
   await expect(page.locator("main")).toContainText(markup);
   await type(page, "KEYS *", `DEBUG OBJECT "${markup}"`);
   await tab(page, "Files");
-  await page.getByRole("navigation", { name: "Files" }).getByRole("button", { name: "incr.aof" }).click();
+  await page.getByRole("navigation", { name: "Files" }).getByRole("button", { name: /appendonly.aof/ }).first().click();
   await expect(page.getByRole("tree", { name: "What the bytes mean" })).toContainText(markup);
   expect(await page.locator("main img, main b").count()).toBe(0);
   expect(await page.evaluate(() => globalThis.pwned)).toBeUndefined();

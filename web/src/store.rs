@@ -111,8 +111,18 @@ async fn open() -> Option<IdbDatabase> {
         }
     });
     request.set_onupgradeneeded(Some(make.unchecked_ref()));
-    let either = Array::of2(&answer(&request), &patience());
-    as_database(JsFuture::from(Promise::race(&either)).await.ok()?)
+    let answered = answer(&request);
+    let either = Array::of2(&answered, &patience());
+    let in_time = as_database(JsFuture::from(Promise::race(&either)).await.ok()?);
+    if in_time.is_none() {
+        // A busy browser may yet answer, and keeps things from then on.
+        leptos::task::spawn_local(async move {
+            if let Ok(database) = JsFuture::from(answered).await {
+                OPENED.set(Some(as_database(database)));
+            }
+        });
+    }
+    in_time
 }
 
 fn as_database(value: JsValue) -> Option<IdbDatabase> {
