@@ -194,7 +194,11 @@ pub(crate) fn ResetButton() -> impl IntoView {
         let is_closed = popover
             .get_untracked()
             .is_some_and(|element| matches!(element.matches(":popover-open"), Ok(false)));
-        let is_nowhere = document().active_element() == document().body().map(Into::into);
+        let focused = document().active_element();
+        let is_nowhere = focused == document().body().map(Into::into)
+            || popover
+                .get_untracked()
+                .is_some_and(|element| element.contains(focused.as_deref()));
         if is_closed
             && is_nowhere
             && let Some(button) = asking.get_untracked()
