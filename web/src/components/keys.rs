@@ -59,8 +59,14 @@ pub(crate) fn Keys() -> impl IntoView {
                             </tr>
                         </thead>
                         <tbody>
-                            <For each=move || rows.get() key=KeyRow::clone_key let:row>
-                                <Row row />
+                            <For
+                                each=move || {
+                                    rows.with(|rows| rows.iter().map(|row| row.key.clone()).collect::<Vec<_>>())
+                                }
+                                key=String::clone
+                                let:name
+                            >
+                                <Row name rows />
                             </For>
                         </tbody>
                     </table>
@@ -214,18 +220,6 @@ fn Pages(total: Memo<u64>) -> impl IntoView {
     }
 }
 
-/// What tells two rows apart: all of them.
-trait CloneKey {
-    fn clone_key(&self) -> (String, String, String, Option<u64>, String);
-}
-
-impl CloneKey for KeyRow {
-    fn clone_key(&self) -> (String, String, String, Option<u64>, String) {
-        let row = self.clone();
-        (row.key, row.value, row.encoding, row.ttl_ms, row.fate)
-    }
-}
-
 /// A key's type and encoding: `string · embstr`.
 fn kind(row: &KeyRow) -> String {
     match row.encoding.as_str() {
@@ -234,39 +228,46 @@ fn kind(row: &KeyRow) -> String {
     }
 }
 
+/// A key's row. It stays while the key does, as values and times change with each update.
 #[component]
-fn Row(row: KeyRow) -> impl IntoView {
-    let app = use_app();
-    let kind = kind(&row);
-    let ttl = row.ttl_ms.map(|ms| format::duration_us(ms * 1_000));
-    let fate = (!row.fate.is_empty()).then(|| view! { <em class="fate">{row.fate.clone()}</em> });
-    let (shown, name) = (row.key.clone(), row.key.clone());
-    let open = move || {
-        app.keys_wanted
-            .with(|wanted| wanted.selected.as_deref() == Some(&shown))
+fn Row(name: String, rows: Memo<Vec<KeyRow>>) -> impl IntoView {
+    let wanted = use_app().keys_wanted;
+    let name = StoredValue::new(name);
+    let row = Memo::new(move |_| {
+        let is_this = |row: &&KeyRow| name.with_value(|name| row.key == *name);
+        rows.with(|rows| rows.iter().find(is_this).cloned())
+    });
+    let with = move |part: fn(&KeyRow) -> String| {
+        row.with(|row| row.as_ref().map(part)).unwrap_or_default()
     };
-    let opened = open.clone();
+    let fate = Memo::new(move |_| with(|row| row.fate.clone()));
+    let open = Memo::new(move |_| {
+        wanted.with(|wanted| name.with_value(|name| wanted.selected.as_ref() == Some(name)))
+    });
     let choose = move |_| {
-        app.keys_wanted.update(|wanted| {
-            let same = wanted.selected.as_deref() == Some(&name);
-            wanted.selected = (!same).then(|| name.clone());
-        });
+        let chosen = (!open.get_untracked()).then(|| name.get_value());
+        wanted.update(|wanted| wanted.selected = chosen);
     };
     view! {
         <tr
-            class:gone=row.fate == "gone"
-            class:changed=row.fate == "changed" || row.fate == "unexpected"
-            class:open=opened
+            class:gone=move || fate.get() == "gone"
+            class:changed=move || matches!(fate.get().as_str(), "changed" | "unexpected")
+            class:open=open
         >
             <th scope="row">
-                <button aria-expanded=move || if open() { "true" } else { "false" } on:click=choose>
-                    {row.key}
+                <button aria-expanded=move || if open.get() { "true" } else { "false" } on:click=choose>
+                    {name.get_value()}
                 </button>
-                {fate}
+                {move || {
+                    let fate = fate.get();
+                    (!fate.is_empty()).then(|| view! { <em class="fate">{fate}</em> })
+                }}
             </th>
-            <td class="text">{row.value}</td>
-            <td class="kind">{kind}</td>
-            <td class="number">{ttl}</td>
+            <td class="text">{move || with(|row| row.value.clone())}</td>
+            <td class="kind">{move || with(kind)}</td>
+            <td class="number">
+                {move || with(|row| row.ttl_ms.map(|ms| format::duration_us(ms * 1_000)).unwrap_or_default())}
+            </td>
         </tr>
     }
 }

@@ -173,17 +173,39 @@ fn is_crash(kind: MarkKind) -> bool {
     matches!(kind, MarkKind::Kill | MarkKind::PowerLoss)
 }
 
-fn class(kind: MarkKind) -> &'static str {
+/// The classes of marks, those in front last. Each is drawn as one path: a night has hundreds of marks.
+const CLASSES: [&str; 8] = [
+    "sync",
+    "write-back",
+    "save",
+    "rewrite",
+    "failed",
+    "set",
+    "start",
+    "crash",
+];
+
+/// Which of [`CLASSES`] marks of a kind have.
+fn class(kind: MarkKind) -> usize {
     match kind {
-        MarkKind::Sync => "sync",
-        MarkKind::WriteBack => "write-back",
-        MarkKind::Save => "save",
-        MarkKind::SaveFailed | MarkKind::RewriteFailed => "failed",
-        MarkKind::Rewrite => "rewrite",
-        MarkKind::Start => "start",
-        MarkKind::Fault => "set",
-        MarkKind::Kill | MarkKind::PowerLoss => "crash",
+        MarkKind::Sync => 0,
+        MarkKind::WriteBack => 1,
+        MarkKind::Save => 2,
+        MarkKind::Rewrite => 3,
+        MarkKind::SaveFailed | MarkKind::RewriteFailed => 4,
+        MarkKind::Fault => 5,
+        MarkKind::Start => 6,
+        MarkKind::Kill | MarkKind::PowerLoss => 7,
     }
+}
+
+/// The marks as an SVG path for each of [`CLASSES`].
+fn shapes(timeline: &TimelineView, scale: &Scale) -> [String; CLASSES.len()] {
+    let mut paths = [const { String::new() }; CLASSES.len()];
+    for mark in thinned(timeline, scale) {
+        paths[class(mark.kind)].push_str(&shape(&mark, scale));
+    }
+    paths
 }
 
 /// A mark's shape as an SVG path. Kinds differ in shape, not only in colour.
@@ -226,10 +248,7 @@ pub(crate) fn Timeline() -> impl IntoView {
             .with(|timeline| Scale::new(timeline, width, height))
     });
     let paths = Memo::new(move |_| app.timeline.with(|timeline| curve(timeline, &scale.get())));
-    let marks = Memo::new(move |_| {
-        app.timeline
-            .with(|timeline| thinned(timeline, &scale.get()))
-    });
+    let marks = Memo::new(move |_| app.timeline.with(|timeline| shapes(timeline, &scale.get())));
     let lost = Memo::new(move |_| {
         let scale = scale.get();
         let verdicts = app.verdicts.get();
@@ -355,18 +374,13 @@ pub(crate) fn Timeline() -> impl IntoView {
                 <path class="area" d=move || paths.with(|(_, area)| area.clone()) />
                 <path class="lost" d=move || lost.get() />
                 <path class="curve" d=move || paths.with(|(line, _)| line.clone()) />
-                {move || {
-                    let scale = scale.get();
-                    marks
-                        .with(|marks| {
-                            marks
-                                .iter()
-                                .map(|mark| {
-                                    view! { <path class=class(mark.kind) d=shape(mark, &scale) /> }
-                                })
-                                .collect_view()
-                        })
-                }}
+                {CLASSES
+                    .into_iter()
+                    .enumerate()
+                    .map(|(number, class)| {
+                        view! { <path class=class d=move || marks.with(|marks| marks[number].clone()) /> }
+                    })
+                    .collect_view()}
                 <text class="top" x=MARGIN y="10">
                     {move || {
                         let drawn = app.timeline.with(|timeline| timeline.points.len() > 1);
