@@ -297,7 +297,7 @@ fn nothing_that_can_be_typed_breaks_it() {
 
 #[test]
 fn files_that_lines_only_name_are_there_in_the_past() {
-    let mut files = crate::Attachments::default();
+    let mut files = Attachments::default();
     let sum = files.add(vec![7; 100].into());
     let mut history = told(&["redis-server --save \"\"", "SET before 1"]);
     history.attach(&files);
