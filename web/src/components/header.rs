@@ -2,11 +2,7 @@
 
 use leptos::{html, prelude::*};
 
-use super::{
-    help,
-    lesson::Lessons,
-    share::{ResetButton, ShareButton},
-};
+use super::{help, lesson::Lessons, reset::ResetButton, share::ShareButton};
 use crate::{
     examples::{self, Example},
     format,

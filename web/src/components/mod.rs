@@ -14,6 +14,7 @@ mod layers;
 mod lesson;
 mod past;
 mod report;
+mod reset;
 pub(crate) mod share;
 mod suggest;
 mod sweep;
