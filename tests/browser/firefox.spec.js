@@ -101,8 +101,9 @@ test("Firefox: embedded twice on a page, and the program is loaded once", async 
   test.setTimeout(120_000);
   await embedded(playground, element("autorun") + element("autorun"), {}, async ({ seen }) => {
     await expect.poll(() => lost(seen)).toEqual([2, 2]);
-    const programs = playground.requests.map(({ url }) => url).filter((url) => url.includes(".wasm"));
-    if (!isQuick) expect(programs).toEqual([...new Set(programs)]);
+    // What comes later may be asked for by both frames before either has it.
+    const programs = playground.requests.filter(({ url }) => url.includes("lastsave-web_bg.wasm"));
+    if (!isQuick) expect(programs).toHaveLength(1);
   });
 });
 
