@@ -22,6 +22,10 @@ async function open(page) {
   await expect(output(page)).toContainText("Ready to accept connections");
 }
 
+// Once, on a machine with far too much to do, the page never came up here. That is not understood, and was not seen again;
+// a second attempt is reported as flaky.
+test.describe.configure({ retries: 1 });
+
 test("a first visit runs without the second file", async ({ browser, baseURL }) => {
   test.slow();
   // As in the recorded tours.
