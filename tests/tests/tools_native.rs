@@ -161,7 +161,7 @@ fn salvaged_snapshots_are_loaded_by_real_servers() {
     let sound = snapshot();
     let dir = tempfile::tempdir().expect("a folder");
     let (broken, made) = (path(dir.path(), "broken.rdb"), path(dir.path(), "dump.rdb"));
-    let mut loaded = 0;
+    let (mut loaded, mut whole_key) = (0, false);
     for at in (120..sound.len() - 9).step_by(if long() { 1 } else { 37 }) {
         for cut in [false, true] {
             let mut bytes = sound.clone();
@@ -172,11 +172,12 @@ fn salvaged_snapshots_are_loaded_by_real_servers() {
             }
             std::fs::write(&broken, &bytes).expect("room");
             let output = lastsave(&["repair", &broken, "-o", &made, "--force", "--json"]);
-            // Which key comes first, and how large it is, differs from run to run.
+            // A cut may leave no whole key: which one comes first, and how large it is, differs from run to run.
             let none = String::from_utf8_lossy(&output.stderr).contains("no key in it can be read");
-            if loaded == 0 && none {
+            if cut && none && !whole_key {
                 continue;
             }
+            whole_key |= cut;
             assert_eq!(output.status.code(), Some(1), "at {at}: {output:?}");
             let (ok, line) = real_verdict(&made).expect("it does not crash");
             assert!(ok, "at {at}: {line}");
